@@ -1,0 +1,104 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target: Swift 6 mode (complete concurrency checking), warnings are errors, and the
+// upcoming features that make imports and existentials visible where they are used.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+let nio: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOPosix", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(
+  name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(
+  name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func source(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "hawser",
+  products: [
+    .executable(name: "hawser", targets: ["hawser"]),
+    .executable(name: "hawser-agent", targets: ["hawser-agent"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
+    source("TelemetryModel"),
+    source("DeviceProtocol", ["TelemetryModel"]),
+    source(
+      "WebSocketTransport",
+      nio + [
+        "CZlib",
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "NIOTLS", package: "swift-nio"),
+      ]),
+    source(
+      "BrokerCore",
+      [
+        "DeviceProtocol", "TelemetryModel", logging,
+        .product(name: "Metrics", package: "swift-metrics"),
+      ]),
+    source(
+      "TelemetryStore",
+      ["BrokerCore", "TelemetryModel", .product(name: "GRDB", package: "GRDB.swift")]),
+    source(
+      "BrokerServer",
+      nio + [
+        "BrokerCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport", logging, lifecycle,
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Metrics", package: "swift-metrics"),
+      ]),
+    source("AgentCore", ["DeviceProtocol", "TelemetryModel", logging]),
+    source("LinuxSensors", ["AgentCore", "TelemetryModel"]),
+    source("Settings", ["CYaml"]),
+    program(
+      "hawser",
+      [
+        "BrokerServer", "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel",
+        "WebSocketTransport", "Settings", arguments, lifecycle, unixSignals, logging,
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
+    program(
+      "hawser-agent",
+      [
+        "LinuxSensors", "AgentCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport",
+        "Settings", arguments, lifecycle, unixSignals, logging,
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
+  ]
+)

@@ -1,0 +1,59 @@
+package import TelemetryModel
+
+/// The broker's own number for a series; small, stable for as long as the store lives, never reused.
+package struct SeriesID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// 1, 2, 3… in the order in which series were first seen.
+  package var number: Int64
+
+  /// Wraps a number that the catalogue assigned.
+  package init(_ number: Int64) {
+    self.number = number
+  }
+
+  /// Orders by age: series seen first come first.
+  package static func < (left: SeriesID, right: SeriesID) -> Bool {
+    left.number < right.number
+  }
+
+  /// The bare number, as on the wire.
+  package var description: String {
+    String(number)
+  }
+}
+
+/// One stream of readings: a device, a metric and the one unit that it is measured in.
+package struct Series: Hashable, Sendable {
+  /// The number that rows refer to.
+  package var id: SeriesID
+  /// Who measures.
+  package var device: DeviceID
+  /// What is measured: the resolved SenML name without the device's own prefix.
+  package var metric: MetricName
+  /// The SenML unit, or nil where the device never gave one.
+  package var unit: String?
+
+  /// Names all four parts.
+  package init(id: SeriesID, device: DeviceID, metric: MetricName, unit: String?) {
+    self.id = id
+    self.device = device
+    self.metric = metric
+    self.unit = unit
+  }
+}
+
+/// One numeric reading of one series.
+package struct Sample: Hashable, Sendable {
+  /// Which series it belongs to.
+  package var series: SeriesID
+  /// When the device took it, by the device's clock.
+  package var time: Timestamp
+  /// The value, in the series' unit; booleans are 0 and 1.
+  package var value: Double
+
+  /// Names all three parts.
+  package init(series: SeriesID, time: Timestamp, value: Double) {
+    self.series = series
+    self.time = time
+    self.value = value
+  }
+}
