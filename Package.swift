@@ -100,5 +100,6 @@ let package = Package(
         "Settings", arguments, lifecycle, unixSignals, logging,
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
+    tests("SettingsTests", ["Settings"]),
   ]
 )
