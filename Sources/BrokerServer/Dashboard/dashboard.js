@@ -1,0 +1,97 @@
+// The page: which devices there are, and live charts of the chosen one.
+//
+// Charts are our own (chart.js, one canvas each), after trying dygraphs 2.2.1 as Debian packages it.
+// 24 charts of 600 windows with min/max band, fed once a second, on a two-core machine without a GPU:
+//
+//                                 dygraphs        own
+//   busy main thread              84 ms/s         31 ms/s (of it scripts 56 and 8)
+//   script heap                   33 MB           3.3 MB
+//   to download                   131 KB          44 KB, all of the page's scripts
+//   `default-src 'self'`          breaks it: axis labels are set through inline style attributes
+//   broker without the package    no charts       charts
+//   dark mode, hatched losses     to be patched   drawn that way
+//
+// fleet.js keeps the list of devices, device-view.js the charts; this file joins both to the link.
+
+import { LiveLink } from './live-link.js';
+import { DeviceView } from './device-view.js';
+import { Fleet } from './fleet.js';
+import { show } from './dom.js';
+
+const linkStatus = document.getElementById('link');
+const linkText = document.getElementById('link-text');
+const retry = document.getElementById('retry');
+const notice = document.getElementById('notice');
+
+/** How far the broker's clock is ahead of this browser's, in seconds; charts end at the broker's now. */
+let clockAhead = 0;
+const now = () => Date.now() / 1000 + clockAhead;
+
+// Addresses are relative to the page, so that it also works under a path behind a proxy.
+const liveURL = new URL('v1/live', document.baseURI);
+liveURL.protocol = liveURL.protocol === 'https:' ? 'wss:' : 'ws:';
+
+const link = new LiveLink(liveURL.href, { onOpen, onNotification, onState });
+const fleet = new Fleet({ now, onChosen: showDevice });
+const view = new DeviceView({ now, link });
+
+function showDevice(record) {
+  view.show(record);
+  notice.hidden = record !== null;
+  if (record === null) {
+    show(notice, 'No device has reported yet. Start an agent: hawser-agent run --broker URL --device NAME');
+  }
+}
+
+async function onOpen() {
+  try {
+    measureClock();
+    const { devices } = await link.request('watchDevices', {});
+    fleet.replace(devices);
+    await view.resume();
+  } catch (error) {
+    show(notice, `The broker did not answer as expected: ${error.message}`);
+    notice.hidden = false;
+  }
+}
+
+async function measureClock() {
+  const asked = performance.now();
+  try {
+    const answer = await link.request('heartbeat', { mono: asked / 1000 });
+    const halfWay = (performance.now() - asked) / 2000;
+    const ahead = answer.now + halfWay - Date.now() / 1000;
+    // Less than this is the path's doing, not a clock's.
+    clockAhead = Math.abs(ahead) > 1 ? ahead : 0;
+  } catch {
+    clockAhead = 0;
+  }
+}
+
+function onNotification(method, params) {
+  if (method === 'presence') {
+    fleet.change(params);
+    view.refreshHead();
+  } else {
+    view.receive(method, params);
+  }
+}
+
+function onState({ state, reason }) {
+  linkStatus.dataset.state = state;
+  retry.hidden = state !== 'down';
+  if (state === 'live') show(linkText, 'Live');
+  // While it is tried again the words stay: a status that flips every second is noise.
+  if (state === 'down') show(linkText, `Disconnected: ${reason}. Trying again…`);
+}
+
+retry.addEventListener('click', () => link.retryNow());
+
+setInterval(() => {
+  if (document.hidden) return;
+  fleet.refreshTimes();
+  view.tick();
+}, 1000);
+document.addEventListener('visibilitychange', () => document.hidden || view.tick());
+
+link.open();
