@@ -1,0 +1,121 @@
+extension JSONReader {
+  /// Reads a number as the nearest `Double`.
+  ///
+  /// - Throws: `numberOutOfRange` where it would become infinite; SenML and JSON know no infinity.
+  @inline(__always)
+  package mutating func number(_ bytes: Span<UInt8>) throws(JSONError) -> Double {
+    let first = try peek(bytes)
+    let start = position
+    let count = bytes.count
+    var index = start
+    let negative = first == UInt8(ascii: "-")
+    if negative { index += 1 }
+    var mantissa: UInt64 = 0
+    let integerStart = index
+    while index < count, bytes[index] &- 0x30 < 10 {
+      mantissa = mantissa &* 10 &+ UInt64(bytes[index] &- 0x30)
+      index += 1
+    }
+    var digits = index - integerStart
+    guard digits > 0 else { throw failure(negative ? .badNumber : .notANumber) }
+    if digits > 1, bytes[integerStart] == UInt8(ascii: "0") { throw failure(.badNumber) }
+    var exponent = 0
+    if index < count, bytes[index] == UInt8(ascii: ".") {
+      index += 1
+      let fractionStart = index
+      while index < count, bytes[index] &- 0x30 < 10 {
+        mantissa = mantissa &* 10 &+ UInt64(bytes[index] &- 0x30)
+        index += 1
+      }
+      let fraction = index - fractionStart
+      guard fraction > 0 else { throw failure(.badNumber) }
+      digits += fraction
+      exponent = -fraction
+    }
+    if index < count, bytes[index] | 0x20 == UInt8(ascii: "e") {
+      exponent += try exponentPart(bytes, from: &index)
+    }
+    position = index
+    // Exact: both the mantissa and the power of ten are whole `Double`s, so that one division or
+    // multiplication rounds once (Clinger, "How to read floating point numbers accurately", 1990).
+    if digits <= 19, mantissa <= 1 << 53, exponent >= -22, exponent <= 22 {
+      let whole = Double(mantissa)
+      let magnitude = exponent < 0 ? whole / powerOfTen(-exponent) : whole * powerOfTen(exponent)
+      return negative ? -magnitude : magnitude
+    }
+    return try unusualNumber(bytes, in: start..<index)
+  }
+
+  /// Reads a whole number that is not negative, exactly; `1e3` and `1.0` are no whole numbers here.
+  package mutating func wholeNumber(_ bytes: Span<UInt8>) throws(JSONError) -> UInt64 {
+    _ = try peek(bytes)
+    let start = position
+    var value: UInt64 = 0
+    var index = start
+    while index < bytes.count, bytes[index] &- 0x30 < 10 {
+      let (scaled, tooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carried) = scaled.addingReportingOverflow(UInt64(bytes[index] &- 0x30))
+      if tooLarge || carried { throw failure(.numberOutOfRange) }
+      value = sum
+      index += 1
+    }
+    guard index > start else { throw failure(.notANumber) }
+    if index - start > 1, bytes[start] == UInt8(ascii: "0") { throw failure(.badNumber) }
+    if index < bytes.count {
+      let next = bytes[index]
+      guard next != UInt8(ascii: "."), next | 0x20 != UInt8(ascii: "e") else {
+        throw failure(.badNumber)
+      }
+    }
+    position = index
+    return value
+  }
+
+  mutating func skipNumber(_ bytes: Span<UInt8>) throws(JSONError) {
+    _ = try number(bytes)
+  }
+
+  @inline(never)
+  private func exponentPart(
+    _ bytes: Span<UInt8>, from index: inout Int
+  ) throws(JSONError) -> Int {
+    index += 1
+    var negative = false
+    if index < bytes.count,
+      bytes[index] == UInt8(ascii: "-") || bytes[index] == UInt8(ascii: "+")
+    {
+      negative = bytes[index] == UInt8(ascii: "-")
+      index += 1
+    }
+    let start = index
+    var value = 0
+    while index < bytes.count, bytes[index] &- 0x30 < 10 {
+      // Beyond any exponent of a `Double`, more digits change nothing.
+      if value < 100_000 { value = value * 10 + Int(bytes[index] &- 0x30) }
+      index += 1
+    }
+    guard index > start else { throw failure(.badNumber) }
+    return negative ? -value : value
+  }
+
+  /// Many digits or a large exponent: the standard library rounds correctly. Below the smallest
+  /// `Double` a number becomes 0, as everywhere.
+  @inline(never)
+  private func unusualNumber(
+    _ bytes: Span<UInt8>, in range: Range<Int>
+  ) throws(JSONError) -> Double {
+    let text = JSONStringSpan(range: range, isEscaped: false, isASCII: true)
+    guard let value = Double(try text.string(bytes)) else { throw failure(.badNumber) }
+    guard value.isFinite else { throw JSONError(.numberOutOfRange, at: range.lowerBound) }
+    return value
+  }
+}
+
+/// 10 to the power `exponent`, which must be 0…22: exactly those are whole `Double`s.
+@inline(__always)
+func powerOfTen(_ exponent: Int) -> Double { powersOfTen[exponent] }
+
+private let powersOfTen: InlineArray<23, Double> = [
+  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+]

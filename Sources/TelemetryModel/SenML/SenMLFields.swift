@@ -1,0 +1,148 @@
+/// The fields of a record that RFC 8428 §4 defines, and the bit of each in a record's mask.
+enum SenMLField: UInt16, CaseIterable {
+  case bn = 0x0001
+  case bt = 0x0002
+  case bu = 0x0004
+  case bv = 0x0008
+  case bs = 0x0010
+  case bver = 0x0020
+  case n = 0x0040
+  case u = 0x0080
+  case v = 0x0100
+  case vs = 0x0200
+  case vb = 0x0400
+  case vd = 0x0800
+  case s = 0x1000
+  case t = 0x2000
+  case ut = 0x4000
+
+  static let base: UInt16 = 0x003F
+  static let value: UInt16 = 0x0F00
+
+  /// The field with this label, or nil for one of somebody's extension.
+  @inline(__always)
+  init?(_ label: Span<UInt8>) {
+    switch label.count {
+    case 1:
+      switch label[0] {
+      case UInt8(ascii: "n"): self = .n
+      case UInt8(ascii: "u"): self = .u
+      case UInt8(ascii: "v"): self = .v
+      case UInt8(ascii: "t"): self = .t
+      case UInt8(ascii: "s"): self = .s
+      default: return nil
+      }
+    case 2:
+      switch (label[0], label[1]) {
+      case (UInt8(ascii: "b"), UInt8(ascii: "n")): self = .bn
+      case (UInt8(ascii: "b"), UInt8(ascii: "t")): self = .bt
+      case (UInt8(ascii: "b"), UInt8(ascii: "u")): self = .bu
+      case (UInt8(ascii: "b"), UInt8(ascii: "v")): self = .bv
+      case (UInt8(ascii: "b"), UInt8(ascii: "s")): self = .bs
+      case (UInt8(ascii: "v"), UInt8(ascii: "s")): self = .vs
+      case (UInt8(ascii: "v"), UInt8(ascii: "b")): self = .vb
+      case (UInt8(ascii: "v"), UInt8(ascii: "d")): self = .vd
+      case (UInt8(ascii: "u"), UInt8(ascii: "t")): self = .ut
+      default: return nil
+      }
+    case 4:
+      guard matches("bver", label, at: 0) else { return nil }
+      self = .bver
+    default: return nil
+    }
+  }
+
+  var label: String { "\(self)" }
+}
+
+/// What stands in one record, as written: base fields not applied, strings still in the message.
+struct SenMLFields {
+  /// One bit for every field that is there.
+  var present: UInt16 = 0
+  /// The field being read, for messages of errors.
+  var current: SenMLField?
+  /// A field that forbids the pack: one that is there twice, or one nobody here understands though
+  /// its label ends in `_` (RFC 8428 §4.4).
+  var fault: (label: JSONStringSpan, isTwice: Bool)?
+
+  var baseName = SenMLFields.noString
+  var name = SenMLFields.noString
+  var baseUnit = SenMLFields.noString
+  var unit = SenMLFields.noString
+  /// The string of `vs` or `vd`.
+  var text = SenMLFields.noString
+  var baseTime = 0.0
+  var baseValue = 0.0
+  var baseSum = 0.0
+  var version = 0.0
+  var value = 0.0
+  var bool = false
+  var sum = 0.0
+  var time = 0.0
+  var updateTime = 0.0
+
+  static let noString = JSONStringSpan(range: 0..<0, isEscaped: false, isASCII: true)
+
+  @inline(__always)
+  func has(_ field: SenMLField) -> Bool { present & field.rawValue != 0 }
+
+  /// Reads the record that comes next.
+  @inline(__always)
+  mutating func read(_ reader: inout JSONReader, _ bytes: Span<UInt8>) throws(JSONError) {
+    try reader.enterObject(bytes)
+    var first = true
+    while let label = try reader.nextKey(bytes, first: first) {
+      first = false
+      guard let field = try SenMLFields.field(label, bytes) else {
+        current = nil
+        if try SenMLFields.mustBeUnderstood(label, bytes) { fault = (label, false) }
+        try reader.skip(bytes)
+        continue
+      }
+      current = field
+      if has(field) { fault = (label, true) }
+      present |= field.rawValue
+      try read(field, &reader, bytes)
+    }
+    current = nil
+  }
+
+  @inline(__always)
+  private mutating func read(
+    _ field: SenMLField, _ reader: inout JSONReader, _ bytes: Span<UInt8>
+  ) throws(JSONError) {
+    switch field {
+    case .n: name = try reader.string(bytes)
+    case .v: value = try reader.number(bytes)
+    case .u: unit = try reader.string(bytes)
+    case .t: time = try reader.number(bytes)
+    case .vs, .vd: text = try reader.string(bytes)
+    case .vb: bool = try reader.bool(bytes)
+    case .s: sum = try reader.number(bytes)
+    case .ut: updateTime = try reader.number(bytes)
+    case .bn: baseName = try reader.string(bytes)
+    case .bt: baseTime = try reader.number(bytes)
+    case .bu: baseUnit = try reader.string(bytes)
+    case .bv: baseValue = try reader.number(bytes)
+    case .bs: baseSum = try reader.number(bytes)
+    case .bver: version = try reader.number(bytes)
+    }
+  }
+
+  @inline(__always)
+  private static func field(
+    _ label: JSONStringSpan, _ bytes: Span<UInt8>
+  ) throws(JSONError) -> SenMLField? {
+    guard label.isEscaped else { return SenMLField(bytes.extracting(label.range)) }
+    // Bound to a name first: Swift 6.3's debug builds break on the span of a temporary here.
+    let text = try label.unescaped(bytes)
+    return SenMLField(text.span)
+  }
+
+  @inline(never)
+  private static func mustBeUnderstood(
+    _ label: JSONStringSpan, _ bytes: Span<UInt8>
+  ) throws(JSONError) -> Bool {
+    try label.string(bytes).hasSuffix("_")
+  }
+}

@@ -1,0 +1,77 @@
+/// Units as small numbers, found by their bytes: 0 is no unit, then the registry, then whatever
+/// else devices have sent.
+///
+/// All registered units have at most eight bytes, so that one machine word is the whole key.
+struct UnitTable: Sendable {
+  struct Entry: Sendable {
+    var unit: String
+    /// The base unit's number; the unit's own where it is none of RFC 8798's secondary ones.
+    var resolved: UInt16
+    var scale: Double
+    var offset: Double
+  }
+
+  /// More different unregistered units than this are forgotten between packs.
+  static let maxEntries = 4096
+
+  private(set) var entries: [Entry] = [Entry(unit: "", resolved: 0, scale: 1, offset: 0)]
+  private var keys: [UInt64]
+  private var ids: [UInt16]
+  private var longUnits: [String: UInt16] = [:]
+
+  /// The registry alone.
+  static let registry = UnitTable()
+
+  private init() {
+    keys = Array(repeating: 0, count: 2 * UnitTable.maxEntries)
+    ids = Array(repeating: 0, count: 2 * UnitTable.maxEntries)
+    for unit in SenMLUnits.primary { _ = insert(unit) }
+    for (unit, conversion) in SenMLUnits.secondary {
+      let id = insert(unit)
+      let base = entries.firstIndex { $0.unit == conversion.base } ?? Int(id)
+      entries[Int(id)].resolved = UInt16(truncatingIfNeeded: base)
+      entries[Int(id)].scale = conversion.scale
+      entries[Int(id)].offset = conversion.offset
+    }
+  }
+
+  var isFull: Bool { entries.count >= UnitTable.maxEntries }
+
+  /// The number of the unit written in `bytes`, if it is known and has at most eight bytes.
+  @inline(__always)
+  func find(_ bytes: Span<UInt8>) -> UInt16? {
+    guard bytes.count <= 8 else { return nil }
+    var key: UInt64 = 0
+    for index in 0..<bytes.count { key = key << 8 | UInt64(bytes[index]) }
+    var slot = UnitTable.slot(of: key)
+    while ids[slot] != 0 {
+      if keys[slot] == key { return ids[slot] }
+      slot = (slot + 1) & (2 * UnitTable.maxEntries - 1)
+    }
+    return nil
+  }
+
+  /// The number of `unit`, new or known; the number of "no unit" for an empty one.
+  mutating func insert(_ unit: String) -> UInt16 {
+    if unit.isEmpty { return 0 }
+    let utf8 = Array(unit.utf8)
+    if let known = utf8.count <= 8 ? find(utf8.span) : longUnits[unit] { return known }
+    guard !isFull else { return 0 }
+    let id = UInt16(truncatingIfNeeded: entries.count)
+    entries.append(Entry(unit: unit, resolved: id, scale: 1, offset: 0))
+    guard utf8.count <= 8 else {
+      longUnits[unit] = id
+      return id
+    }
+    let key = utf8.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    var slot = UnitTable.slot(of: key)
+    while ids[slot] != 0 { slot = (slot + 1) & (2 * UnitTable.maxEntries - 1) }
+    keys[slot] = key
+    ids[slot] = id
+    return id
+  }
+
+  private static func slot(of key: UInt64) -> Int {
+    Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 51)
+  }
+}
