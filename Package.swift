@@ -101,5 +101,9 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     tests("SettingsTests", ["Settings"]),
+    tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+    tests("ArchitectureTests"),
+    tests("EndToEndTests", ["TestSupport"], exclude: ["Peers"]),
   ]
 )
