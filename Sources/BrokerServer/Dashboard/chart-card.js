@@ -24,8 +24,8 @@ export class ChartCard {
     this.element.dataset.metric = series.metric;
     const labels = Object.entries(series.labels).map(([key, value]) => `${key}=${value}`).join(' ');
     const title = labels ? `${series.metric} ${labels}` : series.metric;
-    // Long names break after a slash; a <wbr> is not copied along with the name.
-    const parts = title.split(/(?<=[/:])/).flatMap((part) => [part, document.createElement('wbr')]);
+    // Long names break after a dot or slash; a <wbr> is not copied along with the name.
+    const parts = title.split(/(?<=[/:.])/).flatMap((part) => [part, document.createElement('wbr')]);
     this.element.querySelector('h2').append(...parts);
     this.#canvas.setAttribute('aria-label', `Chart of ${title}; arrow keys read single moments`);
     this.#sizeObserver = new ResizeObserver(() => this.#chart.resize() && events.onNeedsDrawing());

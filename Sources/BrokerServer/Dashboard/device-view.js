@@ -18,6 +18,11 @@ const planFor = (range) => (range <= 600
   ? { resolution: '1s', windowSeconds: 1, keepSeconds: 600 }
   : { resolution: '10s', windowSeconds: 10, keepSeconds: 3600 });
 
+/** A subscription that the broker has already ended need not be ended. */
+function ignoreRefusal(error) {
+  if (error.code === undefined) throw error;
+}
+
 export class DeviceView {
   #now;
   #link;
@@ -27,6 +32,7 @@ export class DeviceView {
   #subscription = null;
   #cursor = null;
   #generation = 0;
+  #subscribing = Promise.resolve();
   #seriesByID = new Map();
   #cards = new Map();
   #gaps = [];
@@ -96,49 +102,57 @@ export class DeviceView {
     show(document.getElementById('device-facts'), [...agent, ...labels].join(' · '));
   }
 
-  async #restart() {
+  #restart() {
     for (const card of this.#cards.values()) card.remove();
-    charts.replaceChildren();
     this.#cards.clear();
     this.#gaps = [];
     this.#cursor = null;
-    const old = this.#subscription;
-    this.#subscription = null;
-    if (old !== null) this.#link.request('unsubscribe', { subscription: old }).catch(() => {});
-    await this.#subscribe();
+    return this.#subscribe();
   }
 
-  async #subscribe() {
+  // One subscription after the other, the old one ended before the next is asked for; of several
+  // that wait, only the newest is still wanted.
+  #subscribe() {
     const generation = ++this.#generation;
-    if (this.#record === null) return;
+    this.#subscribing = this.#subscribing.then(() => this.#subscribeNext(generation));
+    return this.#subscribing;
+  }
+
+  async #subscribeNext(generation) {
+    if (generation !== this.#generation) return;
+    try {
+      if (this.#subscription !== null) {
+        const old = this.#subscription;
+        this.#subscription = null;
+        await this.#link.request('unsubscribe', { subscription: old }).catch(ignoreRefusal);
+      }
+      if (this.#record === null) return;
+      const result = await this.#ask();
+      this.#subscription = result.subscription;
+      this.#cursor = result.cursor ?? this.#cursor;
+      this.#seriesByID.clear();
+      this.#announce(result.series ?? []);
+      this.#requestDraw();
+    } catch (error) {
+      // A lost link is told by the link itself, and comes back by itself.
+      if (error.code !== undefined) this.#showNotice(`The broker refused the subscription: ${error.message}`);
+    }
+  }
+
+  async #ask() {
     const ask = (since) => this.#link.request('subscribe', {
       query: { devices: [this.#record.device], metrics: ['*'] },
       resolution: this.#plan.resolution, functions, since,
     });
-    const start = `-${this.#plan.keepSeconds}s`;
-    let result;
+    const start = `-${this.#plan.keepSeconds / 60}m`;
     try {
-      result = await ask(this.#cursor ?? start).catch((error) => {
-        // A cursor that the broker no longer knows is no reason to stay without charts.
-        if (error.code === undefined || this.#cursor === null) throw error;
-        this.#cursor = null;
-        return ask(start);
-      });
+      return await ask(this.#cursor ?? start);
     } catch (error) {
-      // A lost link is told by the link itself, and comes back by itself.
-      if (error.code !== undefined) this.#showNotice(`The broker refused the subscription: ${error.message}`);
-      return;
+      // A cursor that the broker no longer knows is no reason to stay without charts.
+      if (error.code === undefined || this.#cursor === null) throw error;
+      this.#cursor = null;
+      return ask(start);
     }
-    if (generation !== this.#generation) {
-      // Another device or range was chosen meanwhile.
-      this.#link.request('unsubscribe', { subscription: result.subscription }).catch(() => {});
-      return;
-    }
-    this.#subscription = result.subscription;
-    this.#cursor = result.cursor ?? this.#cursor;
-    this.#seriesByID.clear();
-    this.#announce(result.series ?? []);
-    this.#requestDraw();
   }
 
   // Numbers of series are the subscription's own; a card lives on under its metric and labels.

@@ -1,0 +1,37 @@
+package import Foundation
+import FoundationNetworking
+
+/// What tests ask a broker over HTTP.
+extension BrokerRun {
+  /// GET, with the status and the body as they come. `path` is relative: `v1/devices`.
+  package func get(_ path: String, query: [String: String] = [:]) async throws -> (
+    status: Int, body: Data, headers: [String: String]
+  ) {
+    var parts = URLComponents(url: url.appending(path: path), resolvingAgainstBaseURL: false)
+    if !query.isEmpty {
+      parts?.queryItems = query.map { URLQueryItem(name: $0.key, value: $0.value) }
+    }
+    guard let address = parts?.url else { throw TestFailure("no address for \(path)") }
+    var request = URLRequest(url: address, timeoutInterval: 10)
+    request.cachePolicy = .reloadIgnoringLocalCacheData
+    let (body, response) = try await URLSession.shared.data(for: request)
+    guard let answer = response as? HTTPURLResponse else { throw TestFailure("no HTTP answer") }
+    var headers: [String: String] = [:]
+    for case (let name as String, let value as String) in answer.allHeaderFields {
+      headers[name.lowercased()] = value
+    }
+    return (answer.statusCode, body, headers)
+  }
+
+  /// GET of JSON, which must be answered with 200.
+  package func json<Answer: Decodable>(
+    _ type: Answer.Type, _ path: String, query: [String: String] = [:]
+  ) async throws -> Answer {
+    let answer = try await get(path, query: query)
+    guard answer.status == 200 else {
+      throw TestFailure(
+        "\(path) answered \(answer.status): \(String(decoding: answer.body, as: UTF8.self))")
+    }
+    return try JSONDecoder().decode(type, from: answer.body)
+  }
+}
