@@ -55,7 +55,7 @@ package struct Aggregate: Sendable, Hashable {
   /// Takes one more reading, from whatever time. Not-a-number and infinities are ignored.
   package mutating func add(_ value: Double, at time: Timestamp) {
     guard value.isFinite else { return }
-    count += 1
+    count = count.addingSaturating(1)
     sum += value
     if value < min { min = value }
     if value > max { max = value }
@@ -84,7 +84,7 @@ package struct Aggregate: Sendable, Hashable {
     let share = Double(other.count) / total
     mean += delta * share
     m2 += other.m2 + delta * delta * Double(count) * share
-    count += other.count
+    count = count.addingSaturating(other.count)
     sum += other.sum
     if other.min < min { min = other.min }
     if other.max > max { max = other.max }

@@ -2,12 +2,9 @@
 ///
 /// The stream of telemetry goes through `SenMLPackDecoder`, which this is made with.
 package enum SenMLDecoder {
-  /// The records of the pack that is all of `bytes`, resolved.
+  /// The records of the pack that is all of `bytes`, resolved; at most `maxRecords` are accepted.
   ///
-  /// - Parameters:
-  ///   - now: what relative times are relative to.
-  ///   - maxRecords: the most records the pack may have.
-  /// - Throws: the first fault, with its record and field.
+  /// Relative times are relative to `now`. The first fault is thrown, with its record and field.
   package static func decode(
     _ bytes: Span<UInt8>, now: Timestamp, maxRecords: Int = 10_000
   ) throws(SenMLError) -> [SenMLRecord] {

@@ -28,8 +28,8 @@ package struct SenMLPackDecoder: Sendable {
 
   /// Decodes one pack, which must be all there is in `bytes`, into `rows`.
   ///
-  /// - Parameter now: what relative times (below 2^28 seconds, RFC 8428 §4.5.3) are relative to.
-  /// - Throws: the first fault; `rows` is then of no use, the decoder is.
+  /// Relative times, which are those below 2^28 seconds (RFC 8428 §4.5.3), are relative to `now`.
+  /// The first fault is thrown; `rows` is then of no use, the decoder is.
   package mutating func decode(_ bytes: Span<UInt8>, now: Timestamp) throws(SenMLError) {
     rows.removeAll(keepingCapacity: true)
     if names.isFull || units.isFull { forget() }
