@@ -1,0 +1,188 @@
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import NIOTLS
+
+/// Takes a client's fresh TCP connection through the proxy's tunnel, TLS and the WebSocket request,
+/// then makes room for the connection proper. Loop-bound, one attempt.
+final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private let plan: ConnectPlan
+  private let handshake: ClientHandshake
+  private let resources: LoopResources
+  /// How far this attempt has come; a timeout names it.
+  private(set) var step = HandshakeError.Step.connect
+  private var bytes = ByteBuffer()
+  private var promise: EventLoopPromise<WebSocketConnection>?
+  private var delegate: (any WebSocketDelegate)?
+
+  init(
+    plan: ConnectPlan, resources: LoopResources, delegate: any WebSocketDelegate,
+    promise: EventLoopPromise<WebSocketConnection>
+  ) {
+    self.plan = plan
+    self.resources = resources
+    self.delegate = delegate
+    self.promise = promise
+    var generator = SystemRandomNumberGenerator()
+    handshake = ClientHandshake(
+      subprotocols: plan.subprotocols,
+      compression: plan.shared.configuration.compression, using: &generator)
+  }
+
+  /// Ends the attempt, unless it has ended.
+  func fail(_ error: HandshakeError, _ context: ChannelHandlerContext? = nil) {
+    guard let promise else { return }
+    self.promise = nil
+    delegate = nil
+    promise.fail(error)
+    context?.close(promise: nil)
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
+  }
+
+  private var context: ChannelHandlerContext?
+
+  /// Begins, on a channel that is connected.
+  func begin() {
+    guard let context else { return }
+    if let proxy = plan.proxy {
+      step = .proxy
+      var fields: HTTPHeaders = ["Host": plan.url.authority]
+      if let authorization = proxy.authorization {
+        fields.add(name: "Proxy-Authorization", value: authorization)
+      }
+      write(context, "CONNECT \(plan.url.authority) HTTP/1.1", fields)
+    } else {
+      beginTLS(context)
+    }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var arrived = unwrapInboundIn(data)
+    bytes.writeBuffer(&arrived)
+    resources.giveBackReceive(arrived)
+    switch HTTPHead.response(bytes.readableBytesView) {
+    case .incomplete:
+      if bytes.readableBytes > plan.shared.configuration.maxHeaderBytes { malformed(context) }
+    case .malformed: malformed(context)
+    case .head(let head, let size):
+      // Interim responses are allowed any time (RFC 9110 §15.2), but for the one asked for.
+      if 100...199 ~= head.status.code && head.status.code != 101 {
+        bytes.moveReaderIndex(forwardBy: size)
+        return
+      }
+      bytes.moveReaderIndex(forwardBy: size)
+      if step == .proxy { tunnelAnswered(context, head) } else { upgradeAnswered(context, head) }
+    }
+  }
+
+  private func malformed(_ context: ChannelHandlerContext) {
+    fail(step == .proxy ? .proxyAnswerMalformed : .answerMalformed, context)
+  }
+
+  private func tunnelAnswered(_ context: ChannelHandlerContext, _ head: HTTPResponseHead) {
+    let code = Int(head.status.code)
+    guard 200...299 ~= code else { return fail(.proxyRefused(status: code), context) }
+    // Nobody behind the tunnel speaks before this side does.
+    guard bytes.readableBytes == 0 else { return fail(.proxyAnswerMalformed, context) }
+    beginTLS(context)
+  }
+
+  private func beginTLS(_ context: ChannelHandlerContext) {
+    guard let tls = plan.tls else { return beginUpgrade(context) }
+    step = .tls
+    do {
+      let isAddress = (try? SocketAddress(ipAddress: plan.url.host, port: 0)) != nil
+      let handler = try NIOSSLClientHandler(
+        context: tls.context, serverHostname: isAddress ? nil : plan.url.host)
+      try context.pipeline.syncOperations.addHandler(handler, position: .before(self))
+    } catch {
+      fail(.tls(.handshake), context)
+    }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case TLSUserEvent.handshakeCompleted = event, step == .tls { beginUpgrade(context) }
+    if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  private func beginUpgrade(_ context: ChannelHandlerContext) {
+    step = .upgrade
+    write(
+      context, "GET \(plan.url.target) HTTP/1.1",
+      handshake.headers(for: plan.url, extra: plan.headers))
+  }
+
+  private func upgradeAnswered(_ context: ChannelHandlerContext, _ head: HTTPResponseHead) {
+    let prefix =
+      bytes.getString(at: bytes.readerIndex, length: min(1024, bytes.readableBytes)) ?? ""
+    do throws(HandshakeError) {
+      let agreed = try handshake.check(head, bodyPrefix: prefix)
+      open(context, agreed)
+    } catch {
+      fail(error, context)
+    }
+  }
+
+  private func open(_ context: ChannelHandlerContext, _ agreed: ClientHandshake.Agreement) {
+    guard let promise, let delegate else { return }
+    self.promise = nil
+    self.delegate = nil
+    let connection = WebSocketConnection(
+      role: .client, shared: plan.shared, resources: resources,
+      subprotocol: agreed.subprotocol, deflate: agreed.deflate, delegate: delegate)
+    do {
+      try context.pipeline.syncOperations.addHandler(connection, position: .after(self))
+    } catch {
+      promise.fail(HandshakeError.dropped(.upgrade))
+      return context.close(promise: nil)
+    }
+    promise.assumeIsolated().succeed(connection)
+    let arrived = bytes
+    bytes = ByteBuffer()
+    if arrived.readableBytes > 0 {
+      context.fireChannelRead(wrapInboundOut(arrived))
+      context.fireChannelReadComplete()
+    }
+    context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if step == .tls {
+      fail(.tls(Self.failure(error)), context)
+    } else {
+      fail(.dropped(step), context)
+    }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    fail(.dropped(step))
+    context.fireChannelInactive()
+  }
+
+  private func write(_ context: ChannelHandlerContext, _ line: String, _ fields: HTTPHeaders) {
+    context.writeAndFlush(wrapOutboundOut(HTTPHead.encode(line, fields)), promise: nil)
+  }
+
+  /// BoringSSL says what happened only in its error's text.
+  private static func failure(_ error: any Error) -> HandshakeError.TLSFailure {
+    if let error = error as? NIOSSLExtraError, error == .failedToValidateHostname {
+      return .wrongName
+    }
+    let text = String(describing: error)
+    if text.contains("CERTIFICATE_VERIFY_FAILED") { return .certificateNotTrusted }
+    if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") { return .notTLS }
+    return .handshake
+  }
+}

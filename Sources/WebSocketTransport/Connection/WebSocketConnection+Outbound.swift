@@ -1,0 +1,232 @@
+package import NIOCore
+
+extension WebSocketConnection {
+  // MARK: Sending
+
+  /// Sends one text message; `text` has to be UTF-8. False where the connection is not open any more.
+  /// The message is compressed at once and written with everything else of this loop tick.
+  @discardableResult
+  package func send(text: ByteBuffer) -> Bool {
+    text.withUnsafeReadableBytes { send(.text, $0) }
+  }
+
+  /// Sends one text message; `text` has to be UTF-8. False where the connection is not open any more.
+  @discardableResult
+  package func send(text: [UInt8]) -> Bool {
+    text.withUnsafeBytes { send(.text, $0) }
+  }
+
+  /// Sends one text message. False where the connection is not open any more.
+  @discardableResult
+  package func send(text: String) -> Bool {
+    send(text: Array(text.utf8))
+  }
+
+  /// Sends one binary message. False where the connection is not open any more.
+  @discardableResult
+  package func send(binary: ByteBuffer) -> Bool {
+    binary.withUnsafeReadableBytes { send(.binary, $0) }
+  }
+
+  /// Sends one binary message. False where the connection is not open any more.
+  @discardableResult
+  package func send(binary: [UInt8]) -> Bool {
+    binary.withUnsafeBytes { send(.binary, $0) }
+  }
+
+  /// Sends a message that many connections get, compressed once for all of them. False where the
+  /// connection is not open any more.
+  @discardableResult
+  package func send(_ prepared: PreparedMessage) -> Bool {
+    guard phase == .open else { return false }
+    counters.messagesOut &+= 1
+    counters.messageBytesOut &+= UInt64(prepared.bytes.readableBytes)
+    let variant = prepared.variant(for: self)
+    if variant.isCompressed && outboundWindow.allocatedBytes > 0 {
+      // The peer's window takes this message in as well, so the next one with history has to know of
+      // it. A connection that only ever gets shared messages needs no window: its history stays empty.
+      prepared.bytes.withUnsafeReadableBytes { outboundWindow.append($0) }
+    }
+    let fits = variant.payload.readableBytes <= configuration.fragmentBytes
+    if role == .server && fits && backlog == nil {
+      appendShared(variant.frame)
+      queueFlush()
+    } else {
+      variant.payload.withUnsafeReadableBytes {
+        enqueue(prepared.opcode, isCompressed: variant.isCompressed, $0)
+      }
+    }
+    return true
+  }
+
+  /// Sends a ping with at most 125 bytes, ahead of what is left of long messages.
+  package func ping(_ payload: [UInt8] = []) {
+    guard phase == .open else { return }
+    enqueueControl(.ping, Array(payload.prefix(FrameHeader.maximumControlPayload)))
+  }
+
+  private func send(_ opcode: Opcode, _ plain: UnsafeRawBufferPointer) -> Bool {
+    guard phase == .open else { return false }
+    counters.messagesOut &+= 1
+    counters.messageBytesOut &+= UInt64(plain.count)
+    if compress(plain) {
+      enqueue(opcode, isCompressed: true, resources.scratch.bytes)
+    } else {
+      enqueue(opcode, isCompressed: false, plain)
+    }
+    return true
+  }
+
+  /// Compresses into the loop's scratch; false where the message is better sent as it is. Only a
+  /// message that will be sent compressed enters the history.
+  private func compress(_ plain: UnsafeRawBufferPointer) -> Bool {
+    guard let deflate, let settings = configuration.compression,
+      plain.count >= settings.minimumBytes, Compressibility.promises(plain)
+    else { return false }
+    let ours = deflate.sending(as: role)
+    let shape = Deflater.Shape(
+      bytes: plain.count, dictionary: outboundWindow.bytes.count,
+      limitBits: min(ours.windowBits, settings.windowBits), level: settings.level)
+    guard let deflater = resources.deflater(shape),
+      deflater.compress(plain, dictionary: outboundWindow.bytes, into: &resources.scratch)
+    else { return false }
+    outboundWindow.append(plain)
+    return true
+  }
+
+  // MARK: Queueing
+
+  private func enqueue(_ opcode: Opcode, isCompressed: Bool, _ payload: UnsafeRawBufferPointer) {
+    if payload.count <= configuration.fragmentBytes && backlog == nil {
+      let header = FrameHeader(
+        fin: true, compressed: isCompressed, opcode: opcode, length: payload.count)
+      append(header, payload)
+    } else {
+      let backlog = backlog ?? Backlog()
+      self.backlog = backlog
+      backlog.append(
+        .init(opcode: opcode, isCompressed: isCompressed, payload: ByteBuffer(bytes: payload)))
+    }
+    queueFlush()
+  }
+
+  /// Control frames do not wait for the rest of a long message (RFC 6455 §5.4).
+  func enqueueControl(_ opcode: Opcode, _ payload: [UInt8]) {
+    let header = FrameHeader(fin: true, opcode: opcode, length: payload.count)
+    payload.withUnsafeBytes { append(header, $0) }
+    queueFlush()
+  }
+
+  /// Writes one frame to the outbox, masked where this side is the client.
+  private func append(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer) {
+    var header = header
+    if role == .client { header.maskKey = resources.maskKeys.next() }
+    var outbox = ownedOutbox()
+    let size = header.encodedBytes + payload.count
+    outbox.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
+      let at = header.write(to: target)
+      if let source = payload.baseAddress, let start = target.baseAddress {
+        if let key = header.maskKey {
+          Masking.apply(key, from: source, to: start + at, count: payload.count)
+        } else {
+          (start + at).copyMemory(from: source, byteCount: payload.count)
+        }
+      }
+      return size
+    }
+    self.outbox = outbox
+  }
+
+  /// Puts a frame that other connections get as well into the outbox: by itself it is not copied.
+  private func appendShared(_ frame: ByteBuffer) {
+    guard outbox != nil else {
+      outbox = frame
+      outboxIsShared = true
+      return
+    }
+    var owned = ownedOutbox()
+    owned.writeImmutableBuffer(frame)
+    outbox = owned
+  }
+
+  /// The outbox, taken out of the connection so that it can be written to without being copied.
+  private func ownedOutbox() -> ByteBuffer {
+    guard let current = outbox else { return resources.takeOutbox() }
+    outbox = nil
+    guard outboxIsShared else { return current }
+    outboxIsShared = false
+    var owned = resources.takeOutbox()
+    owned.writeImmutableBuffer(current)
+    return owned
+  }
+
+  private func queueFlush() {
+    let waiting = waitingBytes
+    if waiting > configuration.maxBufferedBytes {
+      return fail(.outboundOverflow(limitBytes: configuration.maxBufferedBytes))
+    }
+    guard !flushIsQueued else { return }
+    flushIsQueued = true
+    resources.flushLater(self)
+  }
+
+  // MARK: Writing
+
+  /// Hands what waits to the channel, as far as that takes any. Called once a tick, and when the
+  /// channel takes more again.
+  func flushNow() {
+    flushIsQueued = false
+    guard let context, phase != .ended else { return }
+    while context.channel.isWritable {
+      fillFromBacklog()
+      guard let bytes = outbox else { break }
+      let isShared = outboxIsShared
+      outbox = nil
+      outboxIsShared = false
+      counters.wireBytesOut &+= UInt64(bytes.readableBytes)
+      context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+      if !isShared { resources.giveBackOutbox(bytes) }
+      guard phase != .ended else { return }
+    }
+    if outbox == nil && backlog == nil { ending?.everythingWritten(self) }
+    reportWritability()
+  }
+
+  /// Moves frames of long messages to the outbox, about one watermark's worth.
+  private func fillFromBacklog() {
+    guard let backlog else { return }
+    while (outbox?.readableBytes ?? 0) < configuration.highWatermarkBytes,
+      let (header, payload) = backlog.nextFrame(fragmentBytes: configuration.fragmentBytes)
+    {
+      payload.withUnsafeReadableBytes { append(header, $0) }
+    }
+    if backlog.isEmpty { self.backlog = nil }
+  }
+
+  // MARK: Flow control
+
+  private var waitingBytes: Int { (outbox?.readableBytes ?? 0) + (backlog?.bytes ?? 0) }
+
+  /// Bytes accepted for sending that the kernel does not have yet.
+  package var bufferedBytes: Int {
+    let below = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
+    return waitingBytes + (below ?? 0)
+  }
+
+  /// Whether sending more is welcome: less than the high watermark waits. Nothing is refused before
+  /// `maxBufferedBytes`; `webSocketWritabilityChanged` tells of changes.
+  package var isWritable: Bool {
+    guard phase == .open, let context else { return false }
+    let mark =
+      reportedWritable ? configuration.highWatermarkBytes : configuration.lowWatermarkBytes
+    return context.channel.isWritable && waitingBytes <= mark
+  }
+
+  private func reportWritability() {
+    guard phase == .open else { return }
+    let writable = isWritable
+    guard writable != reportedWritable else { return }
+    reportedWritable = writable
+    delegate?.webSocketWritabilityChanged(self)
+  }
+}

@@ -1,0 +1,222 @@
+package import NIOCore
+
+/// One WebSocket connection behind its handshake, either role: the channel handler itself, and the last
+/// one of its pipeline.
+///
+/// Loop-bound: everything is called, and calls its delegate, on `eventLoop`. It frames and parses,
+/// compresses and inflates, checks UTF-8 while a message arrives, answers pings, keeps limits and
+/// deadlines, and gathers what is sent into one flush a loop tick. What it does not need while idle it
+/// borrows from its loop (`LoopResources`).
+package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
+  package typealias InboundIn = ByteBuffer
+  package typealias OutboundIn = ByteBuffer
+  package typealias OutboundOut = ByteBuffer
+
+  /// How far the connection is. Each state is only left for a later one.
+  enum Phase: UInt8 {
+    /// Not in an active channel yet.
+    case idle
+    /// Messages go both ways.
+    case open
+    /// This side sent its Close frame and reads on for the peer's.
+    case closeSent
+    /// Nothing is sent or read any more; the end of TCP is waited for.
+    case lingering
+    /// The channel is gone and the delegate was told.
+    case ended
+  }
+
+  /// Which side of the handshake this is.
+  package let role: WebSocketRole
+  /// The loop that everything happens on.
+  package var eventLoop: any EventLoop { resources.eventLoop }
+  /// What the handshake agreed on.
+  package var negotiated: (subprotocol: String?, deflate: DeflateParameters?) {
+    (subprotocol, deflate)
+  }
+  /// What went through so far.
+  package internal(set) var counters = WebSocketCounters()
+
+  let shared: SharedConfiguration
+  let resources: LoopResources
+  let subprotocol: String?
+  let deflate: DeflateParameters?
+  var delegate: (any WebSocketDelegate)?
+  var context: ChannelHandlerContext?
+  var phase = Phase.idle
+
+  var inbound = InboundState()
+  var inboundWindow: PlaintextWindow
+  var isPaused = false
+  var readIsHeldBack = false
+
+  var outbox: ByteBuffer?
+  var outboxIsShared = false
+  var backlog: Backlog?
+  var outboundWindow: PlaintextWindow
+  var flushIsQueued = false
+  var reportedWritable = true
+
+  var keepalive = KeepaliveMachine()
+  var ending: Ending?
+
+  /// A connection for a channel whose handshake agreed on `subprotocol` and `deflate`. Call on the
+  /// channel's loop; it opens when it is added to the pipeline.
+  init(
+    role: WebSocketRole, shared: SharedConfiguration, resources: LoopResources,
+    subprotocol: String?, deflate: DeflateParameters?, delegate: any WebSocketDelegate
+  ) {
+    self.role = role
+    self.shared = shared
+    self.resources = resources
+    self.subprotocol = subprotocol
+    self.deflate = deflate
+    self.delegate = delegate
+    var received = 0
+    var sent = 0
+    if let deflate {
+      let theirs = deflate.sending(as: role.peer)
+      if theirs.takeover { received = 1 << theirs.windowBits }
+      let ours = deflate.sending(as: role)
+      let history = shared.configuration.compression?.historyBytes ?? 0
+      if ours.takeover { sent = min(history, 1 << ours.windowBits) }
+    }
+    inboundWindow = PlaintextWindow(limitBytes: received)
+    outboundWindow = PlaintextWindow(limitBytes: sent)
+    super.init()
+  }
+
+  var configuration: WebSocketConfiguration { _read { yield shared.configuration } }
+
+  /// The peer's address, a proxy's where there is one in between; nil once the channel is gone.
+  package var remoteAddress: SocketAddress? { context?.remoteAddress }
+
+  /// The channel below; nil once it is gone.
+  package var channel: (any Channel)? { context?.channel }
+
+  /// Bytes of plaintext this connection keeps for context takeover, both ways.
+  package var windowBytes: Int { inboundWindow.allocatedBytes + outboundWindow.allocatedBytes }
+
+  // MARK: Reading on and off
+
+  /// Stops reading from the socket; what one read already took in is still delivered.
+  package func pauseReading() {
+    isPaused = true
+  }
+
+  /// Reads again after `pauseReading`.
+  package func resumeReading() {
+    isPaused = false
+    guard readIsHeldBack else { return }
+    readIsHeldBack = false
+    context?.read()
+  }
+
+  package func read(context: ChannelHandlerContext) {
+    if isPaused && phase == .open { readIsHeldBack = true } else { context.read() }
+  }
+
+  // MARK: The channel's life
+
+  package func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    if context.channel.isActive { open(context) }
+  }
+
+  package func channelActive(context: ChannelHandlerContext) {
+    open(context)
+    context.fireChannelActive()
+  }
+
+  private func open(_ context: ChannelHandlerContext) {
+    guard phase == .idle else { return }
+    phase = .open
+    // NIO's own marks bound what it holds; what is over them waits here.
+    try? context.channel.syncOptions?.setOption(
+      .writeBufferWaterMark,
+      value: .init(
+        low: configuration.lowWatermarkBytes,
+        high: max(configuration.highWatermarkBytes, configuration.lowWatermarkBytes + 1)))
+    if let settings = configuration.keepalive {
+      resources.wheel.set(self, at: keepalive.begin(settings, now: eventLoop.now))
+    }
+    delegate?.webSocketOpened(self)
+  }
+
+  package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let buffer = unwrapInboundIn(data)
+    counters.wireBytesIn &+= UInt64(buffer.readableBytes)
+    if configuration.keepalive != nil { keepalive.heard(at: eventLoop.now) }
+    buffer.withUnsafeReadableBytes { receive($0) }
+    resources.giveBackReceive(buffer)
+  }
+
+  package func channelReadComplete(context: ChannelHandlerContext) {
+    settleMessageBuffer()
+  }
+
+  package func channelWritabilityChanged(context: ChannelHandlerContext) {
+    flushNow()
+    context.fireChannelWritabilityChanged()
+  }
+
+  package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    switch event {
+    // Half-open connections have no meaning here: without the peer's Close frame this is the end.
+    case ChannelEvent.inputClosed: context.close(promise: nil)
+    case is ChannelShouldQuiesceEvent: close(code: 1001, reason: "going away")
+    default: break
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  package func channelInactive(context: ChannelHandlerContext) {
+    finish()
+    context.fireChannelInactive()
+  }
+
+  package func handlerRemoved(context: ChannelHandlerContext) {
+    finish()
+    self.context = nil
+  }
+
+  package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    transportFailed(error)
+  }
+
+  /// The wheel's call: the next deadline of this phase has come.
+  package override func deadlinePassed(now: NIODeadline) {
+    switch phase {
+    case .idle, .ended: break
+    case .open: keepaliveDue(now: now)
+    case .closeSent, .lingering: closeDeadlinePassed()
+    }
+  }
+}
+
+/// What went through a connection. Wire bytes are those of frames, without TLS.
+package struct WebSocketCounters: Sendable, Equatable {
+  /// Frames' bytes read from the channel.
+  package var wireBytesIn: UInt64 = 0
+  /// Frames' bytes handed to the channel.
+  package var wireBytesOut: UInt64 = 0
+  /// Bytes of messages received, inflated.
+  package var messageBytesIn: UInt64 = 0
+  /// Bytes of messages sent, before compression.
+  package var messageBytesOut: UInt64 = 0
+  /// Messages received.
+  package var messagesIn: UInt64 = 0
+  /// Messages sent.
+  package var messagesOut: UInt64 = 0
+}
+
+/// One configuration for all connections of an endpoint, so that each holds a reference only.
+package final class SharedConfiguration: Sendable {
+  /// The values.
+  package let configuration: WebSocketConfiguration
+
+  /// A configuration to be shared from now on.
+  package init(_ configuration: WebSocketConfiguration) {
+    self.configuration = configuration
+  }
+}

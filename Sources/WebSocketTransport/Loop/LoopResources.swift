@@ -1,0 +1,161 @@
+package import NIOCore
+import Synchronization
+
+/// What the connections of one event loop share, so that an idle one holds none of it: zlib streams,
+/// buffers, the timing wheel, and the list of those that have something to flush. Loop-bound.
+package final class LoopResources {
+  /// The loop all of this belongs to.
+  package let eventLoop: any EventLoop
+  /// Deadlines of every connection of the loop.
+  package let wheel: TimingWheel
+
+  /// Payload on its way from masked to inflated, or compressed to sent.
+  var scratch = Scratch()
+  var maskKeys = MaskKeys()
+
+  private var inflaters: [Inflater] = []
+  private var deflaters: [Deflater.Shape: Deflater] = [:]
+  private var messageBuffer: ByteBuffer?
+  private var outbox: ByteBuffer?
+  private var receiveBuffer: ByteBuffer?
+  private var toFlush: [WebSocketConnection] = []
+  private var flushing: [WebSocketConnection] = []
+  private var flushScheduled = false
+
+  /// Streams kept while nobody uses them.
+  private static let keptStreams = 4
+  /// A buffer that grew beyond this is not kept.
+  private static let keptBufferBytes = 64 * 1024
+
+  init(eventLoop: any EventLoop) {
+    self.eventLoop = eventLoop
+    wheel = TimingWheel(eventLoop: eventLoop)
+  }
+
+  // MARK: Streams
+
+  /// Lends a stream for inflating; nil where zlib gets no memory.
+  func takeInflater() -> Inflater? {
+    inflaters.popLast() ?? Inflater()
+  }
+
+  /// Takes back what `takeInflater` lent.
+  func giveBack(_ inflater: Inflater) {
+    if inflaters.count < Self.keptStreams { inflaters.append(inflater) }
+  }
+
+  /// The loop's stream of that shape; compressing one message takes one call, so one is enough. Nil
+  /// where zlib gets no memory.
+  func deflater(_ shape: Deflater.Shape) -> Deflater? {
+    if let deflater = deflaters[shape] { return deflater }
+    guard let deflater = Deflater(shape) else { return nil }
+    deflaters[shape] = deflater
+    return deflater
+  }
+
+  // MARK: Buffers
+
+  /// Lends an empty buffer for a message being received.
+  func takeMessageBuffer(atLeast bytes: Int) -> ByteBuffer {
+    guard var buffer = messageBuffer else {
+      return ByteBufferAllocator().buffer(capacity: max(bytes, 2048))
+    }
+    messageBuffer = nil
+    buffer.clear(minimumCapacity: bytes)
+    return buffer
+  }
+
+  /// Takes a message's buffer back after delivery. Whoever kept it keeps it: it is used again only
+  /// if nobody did.
+  func giveBackMessage(_ buffer: ByteBuffer) {
+    if buffer.storageCapacity <= Self.keptBufferBytes { messageBuffer = buffer }
+  }
+
+  /// Lends an empty buffer for frames to be written in this tick.
+  func takeOutbox() -> ByteBuffer {
+    guard var buffer = outbox else { return ByteBufferAllocator().buffer(capacity: 4096) }
+    outbox = nil
+    buffer.clear()
+    return buffer
+  }
+
+  /// Takes an outbox back once it was handed to the channel.
+  func giveBackOutbox(_ buffer: ByteBuffer) {
+    if buffer.storageCapacity <= Self.keptBufferBytes { outbox = buffer }
+  }
+
+  /// Lends the buffer that the next read of any connection goes into.
+  func takeReceiveBuffer() -> ByteBuffer {
+    guard var buffer = receiveBuffer else {
+      return ByteBufferAllocator().buffer(capacity: SharedReceiveAllocator.readBytes)
+    }
+    receiveBuffer = nil
+    buffer.clear()
+    return buffer
+  }
+
+  /// Takes a read's buffer back once it is parsed.
+  func giveBackReceive(_ buffer: ByteBuffer) {
+    if buffer.storageCapacity == SharedReceiveAllocator.readBytes { receiveBuffer = buffer }
+  }
+
+  // MARK: One flush a tick
+
+  /// Has `connection` flushed once what the loop is doing now is done. Called at most once a
+  /// connection until then.
+  func flushLater(_ connection: WebSocketConnection) {
+    toFlush.append(connection)
+    guard !flushScheduled else { return }
+    flushScheduled = true
+    let bound = NIOLoopBound(self, eventLoop: eventLoop)
+    eventLoop.execute { bound.value.flushAll() }
+  }
+
+  private func flushAll() {
+    flushScheduled = false
+    swap(&toFlush, &flushing)
+    for connection in flushing { connection.flushNow() }
+    flushing.removeAll(keepingCapacity: flushing.count <= 4096)
+  }
+}
+
+/// Masking keys have to be unpredictable (RFC 6455 §10.3), so they come from the system's generator,
+/// but not one system call each.
+struct MaskKeys {
+  private var keys: [UInt32] = []
+
+  mutating func next() -> UInt32 {
+    if let key = keys.popLast() { return key }
+    var generator = SystemRandomNumberGenerator()
+    for _ in 0..<32 {
+      let pair: UInt64 = generator.next()
+      keys.append(UInt32(truncatingIfNeeded: pair))
+      keys.append(UInt32(truncatingIfNeeded: pair >> 32))
+    }
+    return keys.removeLast()
+  }
+}
+
+extension LoopResources {
+  /// The resources of `eventLoop`, made when the first of its connections asks and gone with the last.
+  /// Call on the loop.
+  package static func of(_ eventLoop: any EventLoop) -> LoopResources {
+    eventLoop.preconditionInEventLoop()
+    return registry.withLock { entries in
+      let key = ObjectIdentifier(eventLoop)
+      // A loop that is gone may have had the same address.
+      if let known = entries[key]?.resources, known.eventLoop === eventLoop { return known }
+      entries = entries.filter { $0.value.resources != nil }
+      let made = LoopResources(eventLoop: eventLoop)
+      entries[key] = Entry(resources: made)
+      return made
+    }
+  }
+
+  /// Only looked at under the lock, and only handed out on the loop it belongs to.
+  private struct Entry: @unchecked Sendable {
+    weak var resources: LoopResources?
+  }
+
+  private static let registry = Mutex<[ObjectIdentifier: Entry]>([:])
+}

@@ -1,0 +1,239 @@
+package import NIOCore
+package import NIOHTTP1
+
+/// Stands at the beginning of every connection of the one port and decides, by its first request, what
+/// the connection becomes: a WebSocket, an ordinary HTTP connection with every byte unread, or an error.
+///
+/// 1. Gathers the request's head, within `maxHeaderBytes` and `handshakeTimeout`.
+/// 2. Asks `decide`, which may take its time; what arrives meanwhile is kept, and read no further.
+/// 3. Upgrades, refuses, or has `installHTTP` set the pipeline up and passes all bytes on.
+///
+/// Add it last in the pipeline (behind TLS, where there is any) before the channel is active.
+/// `decide` is asked about every first request that has a proper head, upgrade or not.
+package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
+  RemovableChannelHandler
+{
+  package typealias InboundIn = ByteBuffer
+  package typealias InboundOut = ByteBuffer
+  package typealias OutboundIn = ByteBuffer
+  package typealias OutboundOut = ByteBuffer
+
+  /// Decides by a request's head; called on the channel's loop, answers on any.
+  package typealias Decide =
+    @Sendable (HTTPRequestHead, any Channel) -> EventLoopFuture<UpgradeDecision>
+  /// Adds the ordinary HTTP handlers to the channel's pipeline; called on the channel's loop.
+  package typealias InstallHTTP = @Sendable (any Channel) -> EventLoopFuture<Void>
+
+  private enum State {
+    /// The head is not complete yet.
+    case reading
+    /// Somebody else's answer is waited for: `decide`'s or `installHTTP`'s.
+    case waiting
+    /// A response was sent; the end of TCP is waited for.
+    case refused
+    /// Another handler has the connection, or it is gone.
+    case done
+  }
+
+  private let shared: SharedConfiguration
+  private let decide: Decide
+  private let installHTTP: InstallHTTP
+  private var resources: LoopResources?
+  private var state = State.reading
+  private var bytes = ByteBuffer()
+  private var readIsHeldBack = false
+
+  /// A handler for one connection.
+  package init(
+    configuration: SharedConfiguration, decide: @escaping Decide,
+    installHTTP: @escaping InstallHTTP
+  ) {
+    shared = configuration
+    self.decide = decide
+    self.installHTTP = installHTTP
+    super.init()
+  }
+
+  // MARK: The channel's life
+
+  package func handlerAdded(context: ChannelHandlerContext) {
+    let resources = LoopResources.of(context.eventLoop)
+    self.resources = resources
+    try? context.channel.readIntoSharedBuffer(of: resources)
+    self.context = context
+    resources.wheel.set(
+      self, at: context.eventLoop.now + shared.configuration.handshakeTimeout)
+  }
+
+  private var context: ChannelHandlerContext?
+
+  package func handlerRemoved(context: ChannelHandlerContext) {
+    end()
+    self.context = nil
+  }
+
+  package func channelInactive(context: ChannelHandlerContext) {
+    end()
+    context.fireChannelInactive()
+  }
+
+  private func end() {
+    state = .done
+    resources?.wheel.cancel(self)
+    bytes = ByteBuffer()
+  }
+
+  package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    switch event {
+    case ChannelEvent.inputClosed where state != .waiting:
+      context.close(promise: nil)
+    case is ChannelShouldQuiesceEvent where state == .reading:
+      context.close(promise: nil)
+    default: break
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // Nothing was agreed with this peer that could be said in return: TLS failed, or TCP did.
+    context.close(promise: nil)
+  }
+
+  package override func deadlinePassed(now: NIODeadline) {
+    guard let context else { return }
+    switch state {
+    case .reading where bytes.readableBytes > 0: refuse(HTTPRefusal(.requestTimeout))
+    case .waiting: refuse(HTTPRefusal(.serviceUnavailable))
+    case .reading, .refused: context.close(promise: nil)
+    case .done: break
+    }
+  }
+
+  // MARK: Reading
+
+  package func read(context: ChannelHandlerContext) {
+    if state == .waiting && bytes.readableBytes > shared.configuration.maxHeaderBytes {
+      readIsHeldBack = true
+    } else {
+      context.read()
+    }
+  }
+
+  package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var arrived = unwrapInboundIn(data)
+    switch state {
+    case .reading:
+      bytes.writeBuffer(&arrived)
+      lookAtHead(context)
+    case .waiting: bytes.writeBuffer(&arrived)
+    case .refused: break
+    case .done: context.fireChannelRead(data)
+    }
+    resources?.giveBackReceive(arrived)
+  }
+
+  private func lookAtHead(_ context: ChannelHandlerContext) {
+    let limit = shared.configuration.maxHeaderBytes
+    switch HTTPHead.request(bytes.readableBytesView) {
+    case .incomplete:
+      if bytes.readableBytes > limit { refuse(HTTPRefusal(.requestHeaderFieldsTooLarge)) }
+    case .malformed: handOver(context)
+    case .head(let head, let size):
+      guard size <= limit else { return refuse(HTTPRefusal(.requestHeaderFieldsTooLarge)) }
+      state = .waiting
+      let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+      decide(head, context.channel).hop(to: context.eventLoop).whenComplete { result in
+        bound.value.decided(result, head, size)
+      }
+    }
+  }
+
+  private func decided(
+    _ result: Result<UpgradeDecision, any Error>, _ head: HTTPRequestHead, _ size: Int
+  ) {
+    guard state == .waiting, let context else { return }
+    switch result {
+    case .failure: refuse(HTTPRefusal(.internalServerError))
+    case .success(.refuse(let refusal)): refuse(refusal)
+    case .success(.http): handOver(context)
+    case .success(.upgrade(let acceptance)):
+      let shared = acceptance.configuration ?? self.shared
+      let outcome = ServerHandshake.answer(
+        head, acceptance: acceptance, compression: shared.configuration.compression)
+      switch outcome {
+      case .refuse(let refusal): refuse(refusal)
+      case .accept(let headers, let subprotocol, let deflate):
+        bytes.moveReaderIndex(forwardBy: size)
+        upgrade(context, headers) { resources in
+          WebSocketConnection(
+            role: .server, shared: shared, resources: resources, subprotocol: subprotocol,
+            deflate: deflate, delegate: acceptance.makeDelegate())
+        }
+      }
+    }
+  }
+
+  // MARK: The three outcomes
+
+  private func upgrade(
+    _ context: ChannelHandlerContext, _ headers: HTTPHeaders,
+    _ make: (LoopResources) -> WebSocketConnection
+  ) {
+    guard let resources else { return }
+    let response = HTTPHead.encode("HTTP/1.1 101 Switching Protocols", headers)
+    context.writeAndFlush(wrapOutboundOut(response), promise: nil)
+    // Writing may have shown that the peer is gone.
+    guard state == .waiting else { return }
+    passOn(context) {
+      try context.pipeline.syncOperations.addHandler(
+        make(resources), position: .after(self))
+    }
+  }
+
+  private func handOver(_ context: ChannelHandlerContext) {
+    state = .waiting
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    installHTTP(context.channel).hop(to: context.eventLoop).whenComplete { result in
+      let handler = bound.value
+      guard handler.state == .waiting, let context = handler.context else { return }
+      handler.passOn(context) {
+        _ = try result.get()
+        try context.channel.readIntoOwnBuffer()
+      }
+    }
+  }
+
+  /// Has `install` put the next handlers in, gives them what has arrived, and leaves.
+  private func passOn(_ context: ChannelHandlerContext, install: () throws -> Void) {
+    resources?.wheel.cancel(self)
+    do {
+      try install()
+    } catch {
+      return context.close(promise: nil)
+    }
+    let arrived = bytes
+    state = .done
+    bytes = ByteBuffer()
+    if arrived.readableBytes > 0 {
+      context.fireChannelRead(wrapInboundOut(arrived))
+      context.fireChannelReadComplete()
+    }
+    if readIsHeldBack { context.read() }
+    context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+  }
+
+  private func refuse(_ refusal: HTTPRefusal) {
+    guard let context, state == .reading || state == .waiting else { return }
+    state = .refused
+    bytes = ByteBuffer()
+    resources?.wheel.set(self, at: context.eventLoop.now + shared.configuration.closeTimeout)
+    context.writeAndFlush(wrapOutboundOut(refusal.bytes), promise: nil)
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    let promise = context.eventLoop.makePromise(of: Void.self)
+    promise.futureResult.whenFailure { _ in bound.value.close(promise: nil) }
+    // Only this direction: closing both while the peer still sends would reset the connection, and
+    // the response could be lost with it.
+    context.close(mode: .output, promise: promise)
+    if readIsHeldBack { context.read() }
+  }
+}
