@@ -100,6 +100,13 @@ let package = Package(
         "Settings", arguments, lifecycle, unixSignals, logging,
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
+    tests(
+      "WebSocketTransportTests",
+      nio + [
+        "WebSocketTransport", "CZlib",
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ]),
     tests("SettingsTests", ["Settings"]),
     tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
