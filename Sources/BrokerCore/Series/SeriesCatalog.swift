@@ -7,7 +7,7 @@ package import TelemetryModel
 /// memory, never across an `await`. A series becomes visible here before the commit that makes it
 /// durable; its number is never handed out twice even if that commit fails.
 package final class SeriesCatalog: Sendable {
-  private struct State {
+  fileprivate struct State {
     var byNumber: [SeriesID: Series] = [:]
     var byDevice: [DeviceID: [String: SeriesID]] = [:]
     var last: Int64 = 0

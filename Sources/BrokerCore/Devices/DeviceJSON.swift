@@ -1,0 +1,116 @@
+import DeviceProtocol
+package import TelemetryModel
+
+/// The wire form of a device, the same in REST and on the live link.
+package enum DeviceJSON {
+  /// `{device, state, since, cause?, labels, agent, link}`.
+  package static func write(_ status: DeviceStatus, to json: inout JSONWriter) {
+    json.object { json in
+      writePresence(status, to: &json)
+      json.key("labels")
+      SeriesJSON.write(labels: status.labels, to: &json)
+      json.key("agent")
+      if let agent = status.agent {
+        json.object { json in
+          json.key("name")
+          json.write(agent.name)
+          json.key("version")
+          json.write(agent.version)
+        }
+      } else {
+        json.writeNull()
+      }
+      json.key("link")
+      if let link = status.link {
+        json.object { json in
+          json.key("transport")
+          json.write(link.transport)
+          if let address = link.remoteAddress {
+            json.key("remoteAddress")
+            json.write(address)
+          }
+          json.key("since")
+          json.write(link.since)
+        }
+      } else {
+        json.writeNull()
+      }
+    }
+  }
+
+  /// `device, state, since, cause?` as members of an object that is open.
+  static func writePresence(_ status: DeviceStatus, to json: inout JSONWriter) {
+    json.key("device")
+    json.write(status.device.string)
+    json.key("state")
+    json.write(status.presence.rawValue)
+    json.key("since")
+    json.write(status.since)
+    if let cause = status.cause {
+      json.key("cause")
+      json.write(cause)
+    }
+  }
+}
+
+/// The wire forms of series, rows and gaps, the same in REST and on the live link.
+package enum SeriesJSON {
+  /// `{series, device, metric, unit, labels}`.
+  package static func write(
+    _ series: Series, labels: [String: String], to json: inout JSONWriter
+  ) {
+    json.object { json in
+      json.key("series")
+      json.write(series.id.number)
+      json.key("device")
+      json.write(series.device.string)
+      json.key("metric")
+      json.write(series.metric.string)
+      json.key("unit")
+      if let unit = series.unit { json.write(unit) } else { json.writeNull() }
+      json.key("labels")
+      write(labels: labels, to: &json)
+    }
+  }
+
+  /// `[series, time, value…]`; null where a function has no value.
+  package static func write(_ row: HistoryRow, to json: inout JSONWriter) {
+    json.array { json in
+      json.element()
+      json.write(row.series.number)
+      json.element()
+      json.write(row.time)
+      for value in row.values {
+        json.element()
+        if let value { json.write(value) } else { json.writeNull() }
+      }
+    }
+  }
+
+  /// `{device, epoch, from, to, reason, reported}`; from and to are packs' numbers.
+  package static func write(_ gap: StoredGap, to json: inout JSONWriter) {
+    json.object { json in
+      json.key("device")
+      json.write(gap.device.string)
+      json.key("epoch")
+      json.write(gap.epoch)
+      json.key("from")
+      json.write(gap.range.from)
+      json.key("to")
+      json.write(gap.range.to)
+      json.key("reason")
+      json.write(gap.reason)
+      json.key("reported")
+      json.write(gap.reported)
+    }
+  }
+
+  static func write(labels: [String: String], to json: inout JSONWriter) {
+    json.object { json in
+      for (key, value) in labels.sorted(by: { $0.key < $1.key }) {
+        json.key(key)
+        json.write(value)
+      }
+    }
+  }
+}

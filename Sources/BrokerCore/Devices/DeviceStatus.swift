@@ -1,0 +1,59 @@
+package import DeviceProtocol
+package import TelemetryModel
+
+/// What is known of a device at a moment.
+package struct DeviceStatus: Hashable, Sendable {
+  /// Whether a device has a link.
+  package enum Presence: String, Sendable, CaseIterable {
+    /// It has a link that has said `hello`.
+    case online
+    /// It has none.
+    case offline
+  }
+
+  /// Which device.
+  package var device: DeviceID
+  /// Whether it is here.
+  package var presence: Presence
+  /// Since when; for a device not seen since the broker started, when it was last heard of.
+  package var since: Timestamp
+  /// Why it is offline; nil while it is online.
+  package var cause: String?
+  /// Its labels, from its last `hello`.
+  package var labels: [String: String]
+  /// The agent's name and version.
+  package var agent: Software?
+  /// The link it has, or nil.
+  package var link: LinkSummary?
+
+  /// Names all parts.
+  package init(
+    device: DeviceID, presence: Presence, since: Timestamp, cause: String?,
+    labels: [String: String], agent: Software?, link: LinkSummary?
+  ) {
+    self.device = device
+    self.presence = presence
+    self.since = since
+    self.cause = cause
+    self.labels = labels
+    self.agent = agent
+    self.link = link
+  }
+}
+
+/// A link's unchanging properties.
+package struct LinkSummary: Hashable, Sendable {
+  /// How it travels, such as `ws+deflate`.
+  package var transport: String
+  /// The address it came from.
+  package var remoteAddress: String?
+  /// When it said `hello`.
+  package var since: Timestamp
+
+  /// Names all parts.
+  package init(transport: String, remoteAddress: String?, since: Timestamp) {
+    self.transport = transport
+    self.remoteAddress = remoteAddress
+    self.since = since
+  }
+}

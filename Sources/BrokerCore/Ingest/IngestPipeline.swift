@@ -1,0 +1,211 @@
+package import DeviceProtocol
+package import Logging
+package import TelemetryModel
+
+/// The one way into the store: gathers packs from every link, commits them in groups, and only then
+/// acks them and shows them to live feeds.
+///
+/// A pack counts once: its number is checked against the ranges that the store holds for its epoch,
+/// and enters them in the same transaction as its readings. While the store is unavailable the
+/// batch in hand is tried again and nothing is acked.
+package actor IngestPipeline {
+  /// How the pipeline groups and bounds its work.
+  package struct Configuration: Sendable {
+    /// How long the first pack of a batch waits for company. An ack is due within 250 ms.
+    package var commitInterval: Duration = .milliseconds(25)
+    /// The most records that may wait for a commit before links are told to come back later.
+    package var maxQueuedRecords = 1_000_000
+    /// How far ahead of the broker's clock a reading may be.
+    package var maxFuture: Duration = .seconds(600)
+    /// How long a failed commit waits before it is tried again.
+    package var retryInterval: Duration = .seconds(1)
+
+    /// The defaults above.
+    package init() {}
+  }
+
+  /// A device's spool: what is stored of it.
+  private struct EpochKey: Hashable {
+    var device: DeviceID
+    var epoch: String
+  }
+
+  private let store: any SampleStore
+  private let catalog: SeriesCatalog
+  private let registry: DeviceRegistry
+  private let configuration: Configuration
+  private let metrics: BrokerMetrics
+  private let logger: Logger
+  private let now: @Sendable () -> Timestamp
+  private let committed: @Sendable (CommittedBatch) async -> Void
+  private let health: StoreHealth
+  private nonisolated let queue: IngestQueue
+  private var lastCommit: CommitNumber
+  private var stored: [EpochKey: SequenceRanges] = [:]
+
+  /// Takes up a store that was opened and has `lastCommit` as its newest commit.
+  ///
+  /// - Parameters:
+  ///   - now: the wall clock.
+  ///   - committed: told of every batch after its commit and before its acks, in order.
+  package init(
+    store: any SampleStore, lastCommit: CommitNumber, catalog: SeriesCatalog,
+    registry: DeviceRegistry, health: StoreHealth, configuration: Configuration,
+    metrics: BrokerMetrics, logger: Logger, now: @escaping @Sendable () -> Timestamp,
+    committed: @escaping @Sendable (CommittedBatch) async -> Void
+  ) {
+    self.store = store
+    self.lastCommit = lastCommit
+    self.catalog = catalog
+    self.registry = registry
+    self.health = health
+    self.configuration = configuration
+    self.metrics = metrics
+    self.logger = logger
+    self.now = now
+    self.committed = committed
+    queue = IngestQueue(maxRecords: configuration.maxQueuedRecords)
+  }
+
+  /// Puts a pack in line for the next commit, from any thread; false where the broker is overloaded
+  /// or stopping.
+  package nonisolated func submit(_ pack: IncomingPack) -> Bool {
+    queue.add(pack)
+  }
+
+  /// Puts a gap in line, from any thread; false as in ``submit(_:)-(IncomingPack)``.
+  package nonisolated func submit(_ gap: StoredGap) -> Bool {
+    queue.add(gap)
+  }
+
+  /// Puts a device's new state in line, from any thread.
+  package nonisolated func remember(_ device: StoredDevice) {
+    _ = queue.add(device)
+  }
+
+  /// How many records wait for the commit after the one that is being written.
+  package nonisolated var waitingRecords: Int { queue.waitingRecords }
+
+  /// The packs of an epoch that are stored, for the `hello` of a returning device.
+  package func ackedRanges(device: DeviceID, epoch: String) async throws -> SequenceRanges {
+    let key = EpochKey(device: device, epoch: epoch)
+    if let known = stored[key] { return known }
+    let ranges = try await store.ackedRanges(device: device, epoch: epoch)
+    // A commit may have come in between: what it wrote is newer than what was read.
+    if let known = stored[key] { return known }
+    // One spool at a time matters; an older one comes back from the store if it is ever asked for.
+    for old in stored.keys where old.device == device { stored[old] = nil }
+    stored[key] = ranges
+    return ranges
+  }
+
+  /// Commits until ``stop()``; returns when everything that was accepted is stored, or the store
+  /// would not take it within `retryInterval` of being told to stop.
+  package func run() async {
+    for await _ in queue.rings {
+      try? await Task.sleep(for: configuration.commitInterval)
+      await commit(queue.drain(), final: false)
+    }
+    await commit(queue.drain(), final: true)
+  }
+
+  /// Takes nothing more and lets ``run()`` end once all is written; from any thread.
+  package nonisolated func stop() {
+    queue.close()
+  }
+
+  private func commit(_ contents: IngestQueue.Contents, final: Bool) async {
+    guard !contents.isEmpty else { return }
+    var assembly = BatchAssembly(commit: lastCommit.next, received: now())
+    for pack in contents.packs {
+      guard let known = await storedRanges(for: pack) else {
+        // The store cannot say what it has; without that nothing may count. The agent keeps it.
+        continue
+      }
+      assembly.add(
+        pack, stored: known, catalog: catalog, isDevice: registry.isKnown,
+        maxFuture: configuration.maxFuture)
+    }
+    assembly.batch.gaps += contents.gaps
+    assembly.batch.devices = Array(contents.devices.values)
+    let began = ContinuousClock.now
+    if !assembly.batch.isEmpty {
+      guard await write(assembly.batch, final: final) else { return }
+      lastCommit = assembly.batch.commit
+    }
+    for packs in assembly.batch.acked {
+      stored[EpochKey(device: packs.device, epoch: packs.epoch)] = packs.ranges
+    }
+    metrics.committed(assembly, took: began.duration(to: .now))
+    await committed(
+      CommittedBatch(
+        commit: lastCommit, samples: assembly.batch.samples, newSeries: assembly.batch.newSeries,
+        gaps: assembly.batch.gaps))
+    for refusal in assembly.refusals {
+      logger.warning(
+        "Readings refused",
+        metadata: [
+          "device": "\(refusal.device)", "seq": "\(refusal.refusal.seq)",
+          "records": "\(refusal.refusal.count)", "reason": "\(refusal.refusal.text)",
+        ])
+      refusal.origin.recordsRefused(refusal.refusal)
+    }
+    for ack in assembly.acks {
+      ack.origin.packsCommitted(ack.ranges)
+    }
+  }
+
+  private func storedRanges(for pack: IncomingPack) async -> SequenceRanges? {
+    do {
+      return try await ackedRanges(device: pack.device, epoch: pack.epoch)
+    } catch {
+      health.failed(error)
+      return nil
+    }
+  }
+
+  /// Writes a batch, again and again while the store is unavailable; false if it was given up
+  /// because the broker is stopping or the store is beyond use.
+  private func write(_ batch: IngestBatch, final: Bool) async -> Bool {
+    var attempts = 0
+    while true {
+      do {
+        try await store.commit(batch)
+        if attempts > 0 { logger.notice("The store takes data again") }
+        health.succeeded()
+        return true
+      } catch {
+        attempts += 1
+        health.failed(error)
+        if attempts == 1 {
+          logger.error("The store refuses data; nothing is acked", metadata: ["error": "\(error)"])
+        }
+        if final, attempts > 1 { return false }
+        if Task.isCancelled { return false }
+        try? await Task.sleep(for: configuration.retryInterval)
+      }
+    }
+  }
+}
+
+/// What a commit made durable, as live feeds see it.
+package struct CommittedBatch: Sendable {
+  /// The commit; feeds go on from here.
+  package var commit: CommitNumber
+  /// Its readings, in order of arrival.
+  package var samples: [Sample]
+  /// The series that it saw for the first time.
+  package var newSeries: [Series]
+  /// Packs given up or refused.
+  package var gaps: [StoredGap]
+
+  /// Names all parts.
+  package init(
+    commit: CommitNumber, samples: [Sample], newSeries: [Series], gaps: [StoredGap]
+  ) {
+    self.commit = commit
+    self.samples = samples
+    self.newSeries = newSeries
+    self.gaps = gaps
+  }
+}

@@ -1,0 +1,46 @@
+/// One reader of live data, as the hub and its outlet both know it.
+package struct ReaderID: Hashable, Sendable {
+  /// Never reused while the broker runs.
+  package var number: UInt64
+  /// Which of the outlet's lanes (event loops) serves it.
+  package var lane: Int
+
+  /// Names both parts.
+  package init(number: UInt64, lane: Int) {
+    self.number = number
+    self.lane = lane
+  }
+}
+
+/// One live feed: what all readers with equal subscriptions share. On the wire it is the
+/// subscription's name.
+package struct FeedID: Hashable, Sendable, CustomStringConvertible {
+  /// Never reused while the broker runs.
+  package var number: UInt64
+
+  /// Wraps a number.
+  package init(_ number: UInt64) {
+    self.number = number
+  }
+
+  /// The subscription's name on the wire.
+  package var description: String { "f\(number)" }
+}
+
+/// Where the hub's messages go: the server's side of live data.
+///
+/// Called by the hub only, one call at a time; each reader gets its messages in the order of the
+/// calls. Returns at once: readers that cannot keep up are the outlet's business.
+package protocol LiveOutlet: Sendable {
+  /// One message to one reader.
+  func send(_ message: [UInt8], to reader: ReaderID)
+
+  /// One message to every reader that has joined a feed: made once, however many there are.
+  func publish(_ message: [UInt8], to feed: FeedID)
+
+  /// From now on a reader gets what is published to a feed.
+  func join(_ reader: ReaderID, feed: FeedID)
+
+  /// From now on it does not.
+  func leave(_ reader: ReaderID, feed: FeedID)
+}

@@ -1,0 +1,88 @@
+package import TelemetryModel
+
+/// What to read from a store.
+package struct HistoryRequest: Sendable {
+  /// The series, each once.
+  package var series: [SeriesID]
+  /// From this moment on (a window counts if it begins at or after it).
+  package var from: Timestamp
+  /// Up to but without this moment (a window counts if it begins before it).
+  package var to: Timestamp
+  /// Raw readings or windows.
+  package var resolution: Resolution
+  /// The columns of a window's row; for raw readings there is one column, the value.
+  package var functions: [AggregateFunction]
+  /// The most rows a page may hold.
+  package var limitRows: Int
+  /// Where the page before ended, or nil for the first.
+  package var after: HistoryPosition?
+  /// Only what was committed after this, or nil for everything; for raw readings.
+  package var sinceCommit: CommitNumber?
+
+  /// Names all parts.
+  package init(
+    series: [SeriesID], from: Timestamp, to: Timestamp, resolution: Resolution,
+    functions: [AggregateFunction], limitRows: Int, after: HistoryPosition? = nil,
+    sinceCommit: CommitNumber? = nil
+  ) {
+    self.series = series
+    self.from = from
+    self.to = to
+    self.resolution = resolution
+    self.functions = functions
+    self.limitRows = limitRows
+    self.after = after
+    self.sinceCommit = sinceCommit
+  }
+}
+
+/// The last row of a page.
+package struct HistoryPosition: Hashable, Sendable {
+  /// The row's series.
+  package var series: SeriesID
+  /// The row's time or its window's start.
+  package var time: Timestamp
+  /// How many rows of that series and time were already given (readings may share a time).
+  package var repeats: Int
+
+  /// Names all parts.
+  package init(series: SeriesID, time: Timestamp, repeats: Int) {
+    self.series = series
+    self.time = time
+    self.repeats = repeats
+  }
+}
+
+/// One row: a reading or a window.
+package struct HistoryRow: Hashable, Sendable {
+  /// Whose row.
+  package var series: SeriesID
+  /// The reading's time, or the window's start.
+  package var time: Timestamp
+  /// One value for each column; nil where a function has none (the deviation of nothing).
+  package var values: [Double?]
+
+  /// Names all parts.
+  package init(series: SeriesID, time: Timestamp, values: [Double?]) {
+    self.series = series
+    self.time = time
+    self.values = values
+  }
+}
+
+/// A page of history, all of it as of one commit.
+package struct HistoryPage: Sendable {
+  /// Everything up to this commit is in the page, nothing after it.
+  package var commit: CommitNumber
+  /// Grouped by series in the order asked for, oldest first within a series.
+  package var rows: [HistoryRow]
+  /// Where to go on, or nil after the last page.
+  package var next: HistoryPosition?
+
+  /// Names all parts.
+  package init(commit: CommitNumber, rows: [HistoryRow], next: HistoryPosition?) {
+    self.commit = commit
+    self.rows = rows
+    self.next = next
+  }
+}

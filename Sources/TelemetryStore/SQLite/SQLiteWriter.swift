@@ -1,0 +1,81 @@
+import BrokerCore
+import DeviceProtocol
+import TelemetryModel
+import GRDB
+
+/// Writes a batch's rows; the caller's transaction makes them one.
+enum SQLiteWriter {
+  static func write(_ batch: IngestBatch, to db: Database) throws {
+    try write(batch.devices, to: db)
+    try write(batch.newSeries, to: db)
+    let lastRow = try write(batch.samples, to: db)
+    try write(batch.acked, to: db)
+    try write(batch.gaps, to: db)
+    try db.cachedStatement(sql: "INSERT INTO commitLog VALUES (?, ?)")
+      .execute(arguments: [batch.commit.number, lastRow])
+  }
+
+  private static func write(_ devices: [StoredDevice], to db: Database) throws {
+    let statement = try db.cachedStatement(
+      sql: """
+        INSERT INTO device (id, labels, agentName, agentVersion, lastSeen) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET labels = excluded.labels, agentName = excluded.agentName,
+          agentVersion = excluded.agentVersion, lastSeen = excluded.lastSeen
+        """)
+    for device in devices {
+      try statement.execute(arguments: [
+        device.id.string, SQLiteCatalogue.encode(device.labels), device.agent?.name,
+        device.agent?.version, device.lastSeen.microseconds,
+      ])
+    }
+  }
+
+  private static func write(_ series: [Series], to db: Database) throws {
+    let statement = try db.cachedStatement(
+      sql: "INSERT INTO series (id, device, metric, unit) VALUES (?, ?, ?, ?)")
+    for series in series {
+      try statement.execute(arguments: [
+        series.id.number, series.device.string, series.metric.string, series.unit,
+      ])
+    }
+  }
+
+  /// Returns the newest row's number.
+  private static func write(_ samples: [Sample], to db: Database) throws -> Int64 {
+    let statement = try db.cachedStatement(
+      sql: "INSERT INTO sample (series, time, value) VALUES (?, ?, ?)")
+    for sample in samples {
+      try statement.execute(arguments: [
+        sample.series.number, sample.time.microseconds, sample.value,
+      ])
+    }
+    return try Int64.fetchOne(
+      db.cachedStatement(sql: "SELECT coalesce(max(id), 0) FROM sample")) ?? 0
+  }
+
+  private static func write(_ acked: [AckedPacks], to db: Database) throws {
+    let statement = try db.cachedStatement(
+      sql: """
+        INSERT INTO acked (device, epoch, ranges) VALUES (?, ?, ?)
+        ON CONFLICT (device, epoch) DO UPDATE SET ranges = excluded.ranges
+        """)
+    for packs in acked {
+      try statement.execute(arguments: [
+        packs.device.string, packs.epoch, SQLiteCatalogue.encode(packs.ranges),
+      ])
+    }
+  }
+
+  private static func write(_ gaps: [StoredGap], to db: Database) throws {
+    let statement = try db.cachedStatement(
+      sql: """
+        INSERT INTO gap (device, epoch, first, last, reason, reported) VALUES (?, ?, ?, ?, ?, ?)
+        """)
+    for gap in gaps {
+      try statement.execute(arguments: [
+        gap.device.string, gap.epoch, Int64(clamping: gap.range.from),
+        Int64(clamping: gap.range.to), gap.reason, gap.reported.microseconds,
+      ])
+    }
+  }
+}
