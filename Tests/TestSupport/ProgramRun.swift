@@ -130,6 +130,7 @@ package final class ProgramRun: Sendable {
 }
 
 /// Asks `condition` every few milliseconds until it answers, and throws `TestFailure` after `limit`.
+@discardableResult
 package func waitUntil<Answer>(
   _ what: String, within limit: Duration = .seconds(20), detail: () -> String = { "" },
   _ condition: () async throws -> Answer?

@@ -1,5 +1,4 @@
 package import Foundation
-import Glibc
 import Synchronization
 
 /// A folder of a test's own, and the programs that run in it.
@@ -44,19 +43,16 @@ package final class Workspace: Sendable {
     return run
   }
 
-  /// Starts `hawser broker` and waits until it is ready. State goes to `broker-state`.
+  /// Starts `hawser broker` and waits until it is ready. `state` is a folder in the workspace.
   ///
   /// `port` 0 lets the system choose; a broker that is to be started again needs a fixed one.
   package func startBroker(
-    _ name: String = "broker", port: Int = 0, arguments: [String] = []
+    _ name: String = "broker", port: Int = 0, state: String = "broker-state",
+    arguments: [String] = []
   ) async throws -> BrokerRun {
     let run = try start(
       name, program: Checkout.program("hawser"),
-      [
-        "broker", "--listen", "127.0.0.1:\(port)", "--state",
-        folder.appending(path: "broker-state").path,
-      ]
-        + arguments)
+      ["broker", "--listen", "127.0.0.1:\(port)", "--state", state] + arguments)
     let line = try await run.line(containing: "hawser: ready at ")
     guard let address = line.split(separator: " ").last, let url = URL(string: String(address))
     else {
@@ -85,45 +81,5 @@ package final class Workspace: Sendable {
     return try start(
       name, program: Checkout.python(), ["-u", path] + arguments,
       environment: ["PYTHONDONTWRITEBYTECODE": "1"])
-  }
-}
-
-/// A broker that is ready.
-package struct BrokerRun: Sendable {
-  /// The process.
-  package let run: ProgramRun
-  /// Its address, with a slash at the end.
-  package let url: URL
-
-  /// The port it listens on.
-  package var port: Int { url.port ?? 80 }
-}
-
-/// Ports for programs that must be found again at the same place.
-package enum FreePort {
-  /// A loopback port that nobody listens on, below those that the system hands out to clients.
-  ///
-  /// Among the latter a client that keeps trying to reach a stopped broker can be given the very
-  /// port it calls, and then is connected to itself, which keeps the broker from coming back.
-  package static func pick() throws -> Int {
-    for _ in 0..<200 {
-      let port = Int.random(in: 20_000..<32_000)
-      if isFree(port) { return port }
-    }
-    throw TestFailure("no free port between 20000 and 32000")
-  }
-
-  private static func isFree(_ port: Int) -> Bool {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-    return withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-      }
-    }
   }
 }

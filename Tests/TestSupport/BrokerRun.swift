@@ -1,6 +1,23 @@
 package import Foundation
 import FoundationNetworking
 
+/// A broker that is ready.
+package struct BrokerRun: Sendable {
+  /// The process.
+  package let run: ProgramRun
+  /// Its address, with a slash at the end.
+  package let url: URL
+
+  /// The port it listens on.
+  package var port: Int { url.port ?? 80 }
+
+  /// A broker that this process, or a script that it runs, has at this address.
+  package init(run: ProgramRun, url: URL) {
+    self.run = run
+    self.url = url
+  }
+}
+
 /// What tests ask a broker over HTTP.
 extension BrokerRun {
   /// GET, with the status and the body as they come. `path` is relative: `v1/devices`.
