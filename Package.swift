@@ -47,6 +47,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -76,13 +77,17 @@ let package = Package(
     source(
       "TelemetryStore",
       ["BrokerCore", "TelemetryModel", .product(name: "GRDB", package: "GRDB.swift")]),
-    source(
-      "BrokerServer",
-      nio + [
+    .target(
+      name: "BrokerServer",
+      dependencies: nio + [
         "BrokerCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport", logging, lifecycle,
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Metrics", package: "swift-metrics"),
-      ]),
+      ],
+      // The dashboard's files become part of the program: one binary is a whole broker.
+      resources: [.embedInCode("Dashboard")], swiftSettings: settings),
     source("AgentCore", ["DeviceProtocol", "TelemetryModel", logging]),
     source("LinuxSensors", ["AgentCore", "TelemetryModel"]),
     source("Settings", ["CYaml"]),
@@ -91,7 +96,7 @@ let package = Package(
       [
         "BrokerServer", "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel",
         "WebSocketTransport", "Settings", arguments, lifecycle, unixSignals, logging,
-        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOCore", package: "swift-nio"),
       ]),
     program(
       "hawser-agent",
@@ -109,6 +114,7 @@ let package = Package(
       ]),
     tests("SettingsTests", ["Settings"]),
     tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),
+    tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("ArchitectureTests"),
     tests("EndToEndTests", ["TestSupport"], exclude: ["Peers"]),

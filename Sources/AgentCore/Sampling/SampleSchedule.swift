@@ -14,9 +14,9 @@ package struct SampleSchedule: Hashable, Sendable {
     nextDue = start
   }
 
-  /// Whether a sample is to be taken now; when so, the grid moves on to the first moment after
+  /// Takes the moment that is due, if one is: then a sample is to be taken now, and, the grid moves on to the first moment after
   /// `now`.
-  package mutating func isDue(at now: Duration) -> Bool {
+  package mutating func take(at now: Duration) -> Bool {
     guard now >= nextDue else { return false }
     let missed = Int((now - nextDue) / interval)
     skipped += missed

@@ -1,0 +1,74 @@
+package import DeviceProtocol
+
+/// Where packs wait until the broker has stored them durably.
+///
+/// A pack has its sequence number for ever: 1, 2, 3… within the spool's epoch. It leaves the spool
+/// when it is acknowledged, or, when the spool is full, as the oldest that is not on its way; such
+/// losses stay on record until the broker knows them. Used from one thread.
+package protocol Spool {
+  /// Names this numbering: a new spool that begins at 1 again has a new epoch.
+  var epoch: String { get }
+  /// What is stored, acknowledged and lost.
+  var ledger: SpoolLedger { get }
+
+  /// Stores a pack under the next sequence number.
+  /// - Parameters:
+  ///   - pack: a SenML pack as JSON.
+  ///   - isInFlight: whether a pack was sent and not acknowledged; such packs are dropped last.
+  /// - Returns: the pack's number, and what had to go for it.
+  /// - Throws: where the store failed; the pack then counts as lost under its number.
+  mutating func append(
+    _ pack: [UInt8], isInFlight: (UInt64) -> Bool
+  ) throws(SpoolFailure) -> SpooledPack
+
+  /// A stored pack; nil where it is not stored (any more) or turns out unreadable, which is then
+  /// on record as lost.
+  mutating func pack(_ sequence: UInt64) -> [UInt8]?
+
+  /// Forgets packs that the broker has stored. Numbers that were never given out are ignored.
+  mutating func acknowledge(_ ranges: SequenceRanges)
+
+  /// Gives up a stored pack for another reason than space.
+  mutating func giveUp(_ sequence: UInt64, reason: LossReason)
+
+  /// Makes durable what is not yet, where the spool is on disk.
+  mutating func flush() throws(SpoolFailure)
+}
+
+/// What became of an appended pack.
+package struct SpooledPack: Hashable, Sendable {
+  /// Its number.
+  package let sequence: UInt64
+  /// Older packs that had to go; they are on record as lost.
+  package let dropped: SequenceRanges
+
+  /// A pack's number and what had to go for it.
+  package init(sequence: UInt64, dropped: SequenceRanges) {
+    self.sequence = sequence
+    self.dropped = dropped
+  }
+}
+
+/// Why packs were given up; the text goes to the broker.
+package enum LossReason: String, CaseIterable, Sendable {
+  /// There was no room for more.
+  case spoolFull = "spool full"
+  /// The stored copy cannot be read.
+  case damaged = "spool damaged"
+  /// The pack is larger than any message that the broker takes.
+  case tooLarge = "pack too large"
+}
+
+/// Why the spool's storage does not work.
+package struct SpoolFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The reason in words, with the path concerned.
+  package let reason: String
+
+  /// A failure with its reason.
+  package init(_ reason: String) {
+    self.reason = reason
+  }
+
+  /// The reason.
+  package var description: String { reason }
+}

@@ -1,0 +1,138 @@
+import AgentCore
+import DeviceProtocol
+import TelemetryModel
+import Testing
+
+/// A link machine with its own clock and dice, and short words for what tests do with it.
+struct LinkHarness {
+  var machine: LinkMachine
+  var random: Seeded
+  var now = SampleTime(wall: Timestamp(seconds: 1_000_000), monotonic: .seconds(100))
+  /// The present attempt, as the last `connect` said.
+  var attempt = LinkAttempt(number: 0)
+  /// Ids of requests that were sent and not answered.
+  var lastRequestID = ""
+
+  init(
+    seed: UInt64 = 1, maxPacks: Int = 1000,
+    configure: (inout LinkMachine.Configuration) -> Void = { _ in }
+  ) {
+    var configuration = LinkMachine.Configuration(
+      agent: Software(name: "test", version: "1"), boot: "boot", transport: "ws")
+    configure(&configuration)
+    machine = LinkMachine(
+      configuration: configuration,
+      spool: MemorySpool(epoch: "epoch", maxPacks: maxPacks, maxBytes: 1 << 20))
+    random = Seeded(seed)
+  }
+
+  mutating func advance(_ duration: Duration) {
+    now.monotonic += duration
+    now.wall = now.wall + duration
+  }
+
+  /// Goes to the machine's deadline and ticks.
+  mutating func tickAtDeadline() -> [LinkAction] {
+    if let deadline = machine.deadline, deadline > now.monotonic {
+      advance(deadline - now.monotonic)
+    }
+    return watch(machine.tick(at: now, using: &random))
+  }
+
+  mutating func start() -> [LinkAction] { watch(machine.start(at: now)) }
+  mutating func open() -> [LinkAction] { watch(machine.opened(attempt, at: now)) }
+  mutating func append(_ text: String = "[]") -> [LinkAction] {
+    watch(machine.append(Array(text.utf8), at: now))
+  }
+  mutating func receive(_ message: BrokerMessage) -> [LinkAction] {
+    watch(machine.received(message, on: attempt, at: now, using: &random))
+  }
+  mutating func end(_ ending: LinkEnding) -> [LinkAction] {
+    watch(machine.ended(attempt, ending, at: now, using: &random))
+  }
+  mutating func stop() -> [LinkAction] { watch(machine.stop(at: now)) }
+
+  /// The answer to the last request, read from its JSON as it would come.
+  mutating func welcome(
+    acked: SequenceRanges = SequenceRanges(), messages: Int = 100, bytes: Int = 1 << 20,
+    maxMessage: Int = 1 << 20, heartbeat: Duration = .seconds(20)
+  ) throws -> [LinkAction] {
+    let welcome = Welcome(
+      session: "s", generation: 1, acked: acked, now: now.wall,
+      heartbeat: HeartbeatPolicy(interval: heartbeat, timeout: heartbeat * 3),
+      window: WindowLimits(messages: messages, bytes: bytes), maxMessageBytes: maxMessage,
+      server: Software(name: "broker", version: "1"))
+    return receive(try wire(.welcome(id: lastRequestID, welcome)))
+  }
+
+  mutating func replyToHeartbeat() throws -> [LinkAction] {
+    receive(
+      try wire(
+        .heartbeatReply(
+          id: lastRequestID, monoSeconds: now.monotonic.inSeconds, nowSeconds: now.wall.seconds)))
+  }
+
+  /// Starts, opens and is welcomed.
+  mutating func bringUp(messages: Int = 100) throws {
+    _ = start()
+    _ = open()
+    _ = try welcome(messages: messages)
+    #expect(machine.isUp)
+  }
+
+  /// A message after a trip over the wire.
+  func wire(_ message: BrokerMessage) throws -> BrokerMessage {
+    var bytes: [UInt8] = []
+    message.encode(into: &bytes)
+    return try BrokerMessage.decode(bytes.span)
+  }
+
+  private mutating func watch(_ actions: [LinkAction]) -> [LinkAction] {
+    for action in actions {
+      switch action {
+      case .connect(let attempt): self.attempt = attempt
+      case .send(.hello(let id, _)), .send(.heartbeat(let id, _)): lastRequestID = id
+      default: break
+      }
+    }
+    return actions
+  }
+}
+
+extension [LinkAction] {
+  /// Packs sent, as `live 3`.
+  var packs: [String] {
+    compactMap { action in
+      guard case .sendPack(let sequence, let lane, _) = action else { return nil }
+      return "\(lane) \(sequence)"
+    }
+  }
+
+  var gaps: [Gap] {
+    compactMap { action in
+      guard case .send(.gap(let gap)) = action else { return nil }
+      return gap
+    }
+  }
+
+  var hello: Hello? {
+    for case .send(.hello(_, let hello)) in self { return hello }
+    return nil
+  }
+
+  var heartbeats: Int {
+    count { if case .send(.heartbeat) = $0 { true } else { false } }
+  }
+
+  var closes: [CloseReason] {
+    compactMap { if case .close(_, let reason, _) = $0 { reason } else { nil } }
+  }
+
+  var connects: Int { count { if case .connect = $0 { true } else { false } } }
+
+  /// The planned wait after an end.
+  var retryAfter: Duration? {
+    for case .report(.down(_, _, let wait)) in self { return wait }
+    return nil
+  }
+}
