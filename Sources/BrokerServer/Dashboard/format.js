@@ -31,9 +31,10 @@ export function scaleFor(unit, magnitude) {
   return { divisor: 1, symbol: symbols[unit] ?? unit ?? '' };
 }
 
+// A little early, because 1,023.9 KiB would be written 1,024 KiB.
 function stepOf(size, base, count) {
   let step = 0;
-  while (step < count - 1 && size >= base ** (step + 1)) step += 1;
+  while (step < count - 1 && size >= 0.9995 * base ** (step + 1)) step += 1;
   return step;
 }
 
@@ -60,16 +61,23 @@ export function fixed(value, decimals) {
   return formatter.format(Object.is(value, -0) ? 0 : value);
 }
 
-/** A value with its unit and about three significant digits: `12.3 MiB`, `4.0 %`, `1,024 /s`. */
+/** A value with its unit and about three significant digits: `12.3 MiB`, `4.31 %`, `147 /s`. */
 export function formatValue(value, unit) {
   if (!Number.isFinite(value)) return '–';
+  if (unit === 'lat' || unit === 'lon') return `${fixed(value, 5)}°`;
   const { divisor, symbol } = scaleFor(unit, value);
   const scaled = value / divisor;
-  const size = Math.abs(scaled);
-  const whole = (unit === 'count' || unit === 'B') && divisor === 1 && Number.isInteger(scaled);
-  const decimals = whole || size >= 100 ? 0 : size >= 10 || size === 0 ? 1 : 2;
-  const text = fixed(scaled, decimals);
+  const isWhole = (unit === 'count' || unit === 'B') && divisor === 1 && Number.isInteger(scaled);
+  const text = fixed(scaled, isWhole ? 0 : decimalsFor(Math.abs(scaled)));
   return symbol ? `${text}\u00a0${symbol}` : text;
+}
+
+// Judged after rounding, so that 99.97 is 100 and not 100.0.
+function decimalsFor(size) {
+  if (size >= 99.95) return 0;
+  if (size >= 9.995 || size === 0) return 1;
+  if (size >= 0.1) return 2;
+  return Math.min(4, 1 - Math.floor(Math.log10(size)));
 }
 
 /** A length of time in words: `now`, `5 s`, `3 min`, `2 h`, `4 d`. */
