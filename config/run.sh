@@ -9,10 +9,10 @@ Usage: config/run.sh [--listen ADDRESS:PORT] [--state FOLDER] [--device NAME]
 
   --listen   where the broker listens   (HAWSER_LISTEN, else 127.0.0.1:8080; port 0 picks one)
   --state    what is kept between runs  (HAWSER_STATE, else ./.hawser)
-  --device   what this machine is called (HAWSER_DEVICE, else its host name)
+  --device   what this machine is called (HAWSER_AGENT_DEVICE, else its host name)
 
 Exit codes: 0 stopped as asked, 64 wrong usage, 69 something needed is missing or taken,
-70 the build failed, or a program ended by itself (then its own code).
+70 the build failed, 130 stopped while building; else that of a program that ended by itself.
 TEXT
 }
 
@@ -27,7 +27,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 listen=${HAWSER_LISTEN:-127.0.0.1:8080}
 state=${HAWSER_STATE:-./.hawser}
 # SenML names allow letters, digits and a few signs, and begin with a letter or digit.
-device=${HAWSER_DEVICE:-$(uname -n | tr -c 'A-Za-z0-9.:_\n-' '-' | sed 's/^[^A-Za-z0-9]*//' | cut -c1-64)}
+device=${HAWSER_AGENT_DEVICE:-$(uname -n | tr -c 'A-Za-z0-9.:_\n-' '-' | sed 's/^[^A-Za-z0-9]*//' | cut -c1-64)}
 
 while [ $# -gt 0 ]; do
   case $1 in
@@ -120,13 +120,13 @@ fi
 # ---- Build
 
 echo "Building … (the first time takes several minutes)"
-cd_build() { swift build --package-path "$root" -c release "$@"; }
+release=(--package-path "$root" -c release)
 for product in hawser hawser-agent; do
-  cd_build --product "$product" &
+  swift build "${release[@]}" --product "$product" &
   build=$!
   code=0
   wait "$build" || code=$?
-  [ -z "$stop_asked" ] || fail 130 "stopped while building"
+  [ -z "$stop_asked" ] || { wait "$build" || true; fail 130 "stopped while building"; }
   build=
   if [ "$code" -ne 0 ]; then
     [ -d "$root/.build/checkouts/swift-nio" ] ||
@@ -134,7 +134,7 @@ for product in hawser hawser-agent; do
     fail 70 "The build failed; the reason stands above."
   fi
 done
-programs=$(cd_build --show-bin-path)
+programs=$(swift build "${release[@]}" --show-bin-path)
 
 # ---- Run
 
@@ -161,7 +161,7 @@ done
 agent=$!
 online=
 for _ in $(seq 300); do
-  if curl -fsS --max-time 2 "${url}v1/devices/$device" 2>/dev/null | grep -q '"state":"online"'; then
+  if curl -fsS --max-time 2 "${url}v1/devices/${device//\//%2F}" 2>/dev/null | grep -q '"state":"online"'; then
     online=yes
     break
   fi

@@ -3,7 +3,8 @@
 Writes one JSON line every half second: `{"link", "devices", "charts": {metric: {windows, newest,
 value, pixels}}, "problems"}`, where `pixels` is a fingerprint of what is drawn and `problems` are
 errors of the page (scripts, blocked content). Keeps the newest screenshot in a file. Runs until it
-is killed.
+is killed. With `--evaluate EXPRESSION` it writes `{"evaluated": …}` with what the page made of that,
+and ends.
 """
 
 import argparse
@@ -100,6 +101,16 @@ async def main(arguments):
             "Emulation.setDeviceMetricsOverride", width=width, height=height,
             deviceScaleFactor=1, mobile=False)
         await page.call("Page.navigate", url=arguments.url)
+        await page.call(
+            "Runtime.evaluate", awaitPromise=True,
+            expression="new Promise((done) => document.readyState === 'complete' ? done() "
+            ": addEventListener('load', () => done()))")
+        if arguments.evaluate:
+            answer = await page.call(
+                "Runtime.evaluate", expression=arguments.evaluate, awaitPromise=True,
+                returnByValue=True)
+            print(json.dumps({"evaluated": answer.get("result", {}).get("value")}), flush=True)
+            return
         while True:
             await asyncio.sleep(0.5)
             answer = await page.call("Runtime.evaluate", expression=LOOK, returnByValue=True)
@@ -115,6 +126,7 @@ async def main(arguments):
 
 parser = argparse.ArgumentParser()
 parser.add_argument("url")
-parser.add_argument("--screenshot", required=True)
+parser.add_argument("--screenshot", default="page.png")
+parser.add_argument("--evaluate")
 parser.add_argument("--size", type=int, nargs=2, default=(1280, 900))
 asyncio.run(main(parser.parse_args()))
