@@ -12,11 +12,9 @@ package enum WebSocketClient {
   /// `HandshakeError` and nothing else; `delegate` is then never called. Where it succeeds,
   /// `webSocketOpened` has been called before.
   ///
-  /// - Parameters:
-  ///   - tls: What is trusted for `wss`; nil reads the system's trust roots, which takes some
-  ///     milliseconds each time.
-  ///   - headers: Fields added to the request, an `Authorization` for instance.
-  ///   - subprotocols: Offered in this order; the server has to choose one, if there are any.
+  /// `tls` says what is trusted for `wss`; nil reads the system's trust roots, which takes some
+  /// milliseconds each time. `headers` are added to the request, an `Authorization` for instance.
+  /// `subprotocols` are offered in their order; the server has to choose one, if there are any.
   package static func connect(
     to url: WebSocketURL, configuration: SharedConfiguration, tls: ClientTLS? = nil,
     proxy: ProxyPolicy = .direct, headers: HTTPHeaders = [:], subprotocols: [String] = [],

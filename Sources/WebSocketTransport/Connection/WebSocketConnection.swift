@@ -62,7 +62,7 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
 
   /// A connection for a channel whose handshake agreed on `subprotocol` and `deflate`. Call on the
   /// channel's loop; it opens when it is added to the pipeline.
-  init(
+  package init(
     role: WebSocketRole, shared: SharedConfiguration, resources: LoopResources,
     subprotocol: String?, deflate: DeflateParameters?, delegate: any WebSocketDelegate
   ) {

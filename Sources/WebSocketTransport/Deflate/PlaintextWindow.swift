@@ -1,6 +1,6 @@
 /// The end of what was said so far in one direction, as plain bytes: all that a pooled zlib stream
 /// needs to go on where the peer's stream stands. Nothing is allocated before the first message, and
-/// never more than was seen.
+/// never more than a quarter beyond what was seen.
 package struct PlaintextWindow: ~Copyable {
   private var storage: UnsafeMutableRawPointer?
   private var capacity: UInt32 = 0
