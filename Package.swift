@@ -100,10 +100,9 @@ let package = Package(
       ]),
     program(
       "hawser-agent",
-      [
+      nio + [
         "LinuxSensors", "AgentCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport",
         "Settings", arguments, lifecycle, unixSignals, logging,
-        .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     tests(
       "WebSocketTransportTests",

@@ -1,0 +1,22 @@
+import Hummingbird
+
+/// Every route of the REST side, in one router.
+struct BrokerRoutes {
+  let parts: BrokerParts
+  let loopbackOnly: Bool
+
+  func responder() -> RouterResponder<BasicRequestContext> {
+    let router = Router(context: BasicRequestContext.self)
+    router.add(middleware: ProblemMiddleware())
+    router.add(middleware: HostCheckMiddleware(check: HostCheck(loopbackOnly: loopbackOnly)))
+    OperationsRoutes(
+      state: parts.state, health: parts.health, metrics: parts.metrics, registry: parts.prometheus
+    ).add(to: router)
+    DeviceRoutes(registry: parts.registry).add(to: router)
+    HistoryRoutes(
+      store: parts.store, catalog: parts.catalog, registry: parts.registry, now: parts.now
+    ).add(to: router)
+    DashboardRoutes().add(to: router)
+    return router.buildResponder()
+  }
+}

@@ -1,0 +1,59 @@
+import BrokerCore
+import DeviceProtocol
+import Hummingbird
+import TelemetryModel
+
+/// A request's query, read once and strictly: unknown and repeated names are errors, so that a
+/// misspelt filter never silently shows everything.
+struct QueryParameters {
+  private let values: [String: String]
+
+  /// - Parameter known: the names that this request takes.
+  init(_ request: Request, known: Set<String>) throws(Problem) {
+    var values: [String: String] = [:]
+    for (name, value) in request.uri.queryParameters {
+      let name = String(name)
+      guard known.contains(name) else {
+        throw .badRequest(
+          name, "There is no parameter \(name); known are \(known.sorted().joined(separator: ", ")).")
+      }
+      guard values.updateValue(String(value), forKey: name) == nil else {
+        throw .badRequest(name, "\(name) is given twice.")
+      }
+    }
+    self.values = values
+  }
+
+  subscript(name: String) -> String? {
+    guard let value = values[name], !value.isEmpty else { return nil }
+    return value
+  }
+
+  /// Names or globs, separated by commas; nil where there are none.
+  func globs(_ name: String) -> [Glob]? {
+    self[name].map { $0.split(separator: ",").map { Glob(String($0)) } }
+  }
+
+  /// A whole number within bounds.
+  func integer(_ name: String, in range: ClosedRange<Int>, default fallback: Int) throws(Problem)
+    -> Int
+  {
+    guard let text = self[name] else { return fallback }
+    guard let value = Int(text), range.contains(value) else {
+      throw .badRequest(
+        name, "\(name) is a whole number from \(range.lowerBound) to \(range.upperBound).")
+    }
+    return value
+  }
+
+  /// A time: seconds since 1970, RFC 3339, or relative to now (`-10m`).
+  func time(_ name: String, now: Timestamp) throws(Problem) -> Timestamp? {
+    guard let text = self[name] else { return nil }
+    guard let time = TimeText.parse(text, now: now) else {
+      throw .badRequest(
+        name,
+        "\(name) is a time: seconds since 1970, RFC 3339 (2026-01-31T12:00:00Z) or relative (-10m).")
+    }
+    return time
+  }
+}

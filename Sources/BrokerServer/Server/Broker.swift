@@ -1,0 +1,133 @@
+package import BrokerCore
+import DeviceProtocol
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+package import TelemetryModel
+import WebSocketTransport
+
+/// A whole broker on one port: device links, live links, REST and the dashboard over one store.
+///
+/// ``run()`` returns after a graceful shutdown: agents have been told when to come back, everything
+/// accepted is committed, the store is closed.
+package struct Broker: Service {
+  private let configuration: BrokerConfiguration
+  private let store: any SampleStore
+  private let logger: Logger
+  private let now: @Sendable () -> Timestamp
+  private let ready: @Sendable (ListenAddress) -> Void
+
+  /// A broker on a store that nobody else uses.
+  ///
+  /// - Parameters:
+  ///   - now: the wall clock.
+  ///   - ready: told of the address, with its real port, once connections are taken.
+  package init(
+    configuration: BrokerConfiguration, store: any SampleStore, logger: Logger,
+    now: @escaping @Sendable () -> Timestamp, ready: @escaping @Sendable (ListenAddress) -> Void
+  ) {
+    self.configuration = configuration
+    self.store = store
+    self.logger = logger
+    self.now = now
+    self.ready = ready
+  }
+
+  /// Opens the store and serves until shut down.
+  ///
+  /// - Throws: ``StoreError`` where the store cannot be opened, `IOError` where the address cannot
+  ///   be listened on.
+  package func run() async throws {
+    let contents = try await store.open()
+    logger.info(
+      "Store open",
+      metadata: [
+        "devices": "\(contents.devices.count)", "series": "\(contents.series.count)",
+        "commit": "\(contents.lastCommit)",
+      ])
+    let group = MultiThreadedEventLoopGroup.singleton
+    let parts = BrokerParts(
+      configuration: configuration, store: store, contents: contents,
+      loops: Array(group.makeIterator()), logger: logger, now: now)
+    do {
+      try await serve(parts, on: group)
+    } catch {
+      await stop(parts)
+      throw error
+    }
+    await stop(parts)
+  }
+
+  private func serve(_ parts: BrokerParts, on group: MultiThreadedEventLoopGroup) async throws {
+    let endpoint = OnePort(parts: parts, configuration: configuration)
+    let listen = configuration.listen
+    let ready = ready
+    let application = Application(
+      responder: BrokerRoutes(parts: parts, loopbackOnly: listen.isLoopback).responder(),
+      server: HTTPServerBuilder { responder in
+        OnePortChannel(endpoint: endpoint, responder: responder)
+      },
+      configuration: ApplicationConfiguration(
+        address: .hostname(listen.host, port: listen.port), serverName: "hawser", backlog: 1024,
+        availableConnectionsDelegate: MaximumAvailableConnections(configuration.maxConnections)),
+      onServerRunning: { channel in
+        var address = listen
+        address.port = channel.localAddress?.port ?? listen.port
+        ready(address)
+      },
+      eventLoopGroupProvider: .shared(group), logger: quiet)
+    let pipeline = parts.pipeline
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { await pipeline.run() }
+      tasks.addTask {
+        for await status in parts.presence { await parts.hub.deviceChanged(status) }
+      }
+      tasks.addTask {
+        try await withGracefulShutdownHandler {
+          try await application.run()
+        } onGracefulShutdown: {
+          sayGoodbye(parts)
+        }
+        pipeline.stop()
+        parts.presenceEnds()
+      }
+      do {
+        try await tasks.waitForAll()
+      } catch {
+        pipeline.stop()
+        parts.presenceEnds()
+        throw error
+      }
+    }
+  }
+
+  /// Tells every link that the broker stops, and when to come back.
+  private func sayGoodbye(_ parts: BrokerParts) {
+    let links = parts.registry.links
+    logger.info("Stopping", metadata: ["links": "\(links.count)"])
+    let bye = Bye(
+      reason: "the broker is restarting",
+      reconnectAfter: .milliseconds(500)...(.milliseconds(500) + configuration.reconnectSpread))
+    for link in links { link.goodbye(bye) }
+    parts.readers.closeAll(code: 1012, reason: "the broker is restarting")
+  }
+
+  private func stop(_ parts: BrokerParts) async {
+    do {
+      try await store.close()
+      logger.info("Store closed")
+    } catch {
+      logger.error("The store did not close", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// The HTTP server's own lines are about every connection; they show from `debug` on.
+  private var quiet: Logger {
+    var quiet = logger
+    if quiet.logLevel > .debug { quiet.logLevel = .warning }
+    return quiet
+  }
+}

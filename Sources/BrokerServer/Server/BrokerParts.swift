@@ -1,0 +1,71 @@
+import BrokerCore
+import DeviceProtocol
+import Logging
+import NIOCore
+import TelemetryModel
+
+/// The broker's working parts, wired to each other.
+struct BrokerParts: Sendable {
+  static let version = Software(name: "hawser", version: BrokerVersion.text)
+
+  let store: any SampleStore
+  let catalog: SeriesCatalog
+  let registry: DeviceRegistry
+  let readers: LiveReaders
+  let hub: LiveHub
+  let pipeline: IngestPipeline
+  let health: StoreHealth
+  let metrics: BrokerMetrics
+  let prometheus: PrometheusRegistry
+  let links: LinkServices
+  /// Changes of presence on their way from the loops to the hub.
+  let presence: AsyncStream<DeviceStatus>
+  let presenceEnds: @Sendable () -> Void
+  let now: @Sendable () -> Timestamp
+
+  init(
+    configuration: BrokerConfiguration, store: any SampleStore, contents: StoreContents,
+    loops: [any EventLoop], logger: Logger, now: @escaping @Sendable () -> Timestamp
+  ) {
+    self.store = store
+    self.now = now
+    prometheus = PrometheusRegistry()
+    metrics = BrokerMetrics(factory: prometheus)
+    health = StoreHealth()
+    catalog = SeriesCatalog(contents.series)
+    let (presence, changes) = AsyncStream<DeviceStatus>.makeStream()
+    self.presence = presence
+    presenceEnds = { changes.finish() }
+    registry = DeviceRegistry(contents.devices) { changes.yield($0) }
+    readers = LiveReaders(loops: loops)
+    let hub = LiveHub(
+      store: store, lastCommit: contents.lastCommit, catalog: catalog, registry: registry,
+      outlet: readers, logger: logger, now: now)
+    self.hub = hub
+    pipeline = IngestPipeline(
+      store: store, lastCommit: contents.lastCommit, catalog: catalog, registry: registry,
+      health: health, configuration: configuration.ingest, metrics: metrics, logger: logger,
+      now: now, committed: { await hub.committed($0) })
+    links = LinkServices(
+      pipeline: pipeline, registry: registry, hub: hub, readers: readers, metrics: metrics,
+      devicePolicy: configuration.devices, server: BrokerParts.version, logger: logger, now: now)
+  }
+
+  /// What the gauges show now.
+  func state() async -> BrokerState {
+    var state = BrokerState()
+    (state.devicesOnline, state.devicesKnown) = registry.counts
+    state.series = catalog.count
+    (state.feeds, state.readers) = await hub.counts
+    state.queuedRecords = pipeline.waitingRecords
+    state.storeBytes = (try? await store.sizeBytes()) ?? 0
+    state.storeAvailable = health.problem == nil
+    return state
+  }
+}
+
+/// This program's version.
+package enum BrokerVersion {
+  /// Semantic; the protocol's own version is in the subprotocols' names.
+  package static let text = "0.1.0"
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import Glibc
+import Settings
+
+/// How commands fail: words on standard error, and an exit code of sysexits(3).
+enum Failure {
+  /// The configuration is wrong: EX_CONFIG.
+  static func configuration(_ errors: SettingsErrors) -> ExitCode {
+    say(errors.description)
+    return ExitCode(EX_CONFIG)
+  }
+
+  /// Something this needs is not available, now: EX_UNAVAILABLE.
+  static func unavailable(_ text: String) -> ExitCode {
+    say(text)
+    return ExitCode(EX_UNAVAILABLE)
+  }
+
+  /// A file or folder cannot be made or opened: EX_CANTCREAT.
+  static func cannotCreate(_ text: String) -> ExitCode {
+    say(text)
+    return ExitCode(EX_CANTCREAT)
+  }
+
+  private static func say(_ text: String) {
+    for line in text.split(separator: "\n") { Output.line("hawser: \(line)", to: STDERR_FILENO) }
+  }
+}
+
+/// Lines that other programs wait for: written at once, past any buffer.
+enum Output {
+  /// Writes a line whole to standard output, or to another descriptor.
+  static func line(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
+    let bytes = Array("\(text)\n".utf8)
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if written < 0, errno == EINTR { continue }
+      guard written > 0 else { return }
+      rest = rest.dropFirst(written)
+    }
+  }
+}

@@ -1,0 +1,12 @@
+import ArgumentParser
+import BrokerServer
+
+/// The broker's program: `hawser broker`, and what operators do from a terminal.
+@main
+struct Hawser: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hawser",
+    abstract: "A broker for the telemetry of devices on bad networks.",
+    version: BrokerVersion.text,
+    subcommands: [BrokerCommand.self, CheckConfigCommand.self])
+}
