@@ -61,7 +61,8 @@ package struct LinkMachine: Sendable {
   var session: LinkSession?
   var spool: any Spool & Sendable
   private var backoff: ReconnectBackoff
-  private(set) var attempt = LinkAttempt(number: 0)
+  /// The present attempt; events of any other are ignored.
+  package private(set) var attempt = LinkAttempt(number: 0)
   private var lastEnd: LinkEnd?
   private var stopDeadline: Duration?
   var requestCount = 0
@@ -249,7 +250,7 @@ package struct LinkMachine: Sendable {
       agent: configuration.agent, boot: configuration.boot, epoch: spool.epoch,
       acked: spool.ledger.acknowledged,
       clock: ClockReport(
-        wall: now.wall, monoSeconds: now.monotonic.inSeconds, synced: true),
+        wall: now.wall, monoSeconds: now.monotonic.inSeconds, synced: now.isClockPlausible),
       profile: configuration.profile, labels: configuration.labels, lastLink: lastEnd)
   }
 

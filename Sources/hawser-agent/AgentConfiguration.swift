@@ -1,0 +1,115 @@
+import AgentCore
+import DeviceProtocol
+import Glibc
+import LinuxSensors
+import NIOCore
+import Settings
+import TelemetryModel
+import WebSocketTransport
+
+/// What the running agent is made of, from its settings.
+struct AgentConfiguration: Sendable {
+  let device: DeviceID
+  let url: WebSocketURL
+  let stateFolder: String
+  let sampleInterval: Duration
+  let sensors: [String]
+  let diskPath: String
+  let spoolPacks: Int
+  let spoolBytes: Int
+  let link: LinkMachine.Configuration
+  let transport: SharedConfiguration
+  let proxy: ProxyPolicy
+  let caFile: String?
+
+  /// - Throws: what only several keys together show: no broker, no usable name.
+  init(_ settings: Settings) throws(SettingsErrors) {
+    var problems: [SettingsProblem] = []
+    let name = settings[AgentSettings.device] ?? Self.hostName()
+    let device = try? DeviceID(name)
+    if device == nil {
+      problems.append(
+        settings.problem(
+          with: AgentSettings.device, expected: "a name, as the host's (\(name)) cannot be one"))
+    }
+    let url = settings[AgentSettings.broker].flatMap { Self.linkURL($0, device: name) }
+    if url == nil {
+      problems.append(
+        settings.problem(with: AgentSettings.broker, expected: "a broker's address (--broker URL)"))
+    }
+    guard let device, let url, problems.isEmpty else { throw SettingsErrors(problems: problems) }
+    self.device = device
+    self.url = url
+    stateFolder = settings[AgentSettings.state]
+    sampleInterval = settings[AgentSettings.sampleInterval]
+    sensors = settings[AgentSettings.sensors]
+    diskPath = settings[AgentSettings.diskPath]
+    spoolPacks = settings[AgentSettings.spoolPacks]
+    spoolBytes = settings[AgentSettings.spoolBytes]
+    caFile = settings[AgentSettings.caFile]
+    link = Self.link(settings, isSecure: url.isSecure)
+    transport = SharedConfiguration(Self.transport(settings))
+    proxy = Self.proxy(settings)
+  }
+
+  /// The address of the device link below the broker's.
+  static func linkURL(_ broker: String, device: String) -> WebSocketURL? {
+    var base = broker
+    while base.hasSuffix("/") { base.removeLast() }
+    return WebSocketURL("\(base)\(DeviceLink.path)?device=\(device)")
+  }
+
+  private static func link(
+    _ settings: Settings, isSecure: Bool
+  ) -> LinkMachine.Configuration {
+    var link = LinkMachine.Configuration(
+      agent: Software(name: "hawser-agent", version: AgentVersion.text), boot: bootID(),
+      transport: isSecure ? "wss" : "ws")
+    link.labels = settings[AgentSettings.labels]
+    link.heartbeat.interval = settings[AgentSettings.heartbeatInterval]
+    link.heartbeat.shortestTimeout = settings[AgentSettings.heartbeatTimeout]
+    link.heartbeat = link.heartbeat.withInterval(link.heartbeat.interval)
+    link.backoff.immediate = settings[AgentSettings.reconnectFirst]
+    link.backoff.base = settings[AgentSettings.reconnectBase]
+    link.backoff.ceiling = settings[AgentSettings.reconnectMost]
+    link.backoff.goodAfter = settings[AgentSettings.reconnectReset]
+    link.backoff.afterRefusal = settings[AgentSettings.reconnectRefused]
+    link.welcomeTimeout = settings[AgentSettings.handshakeTimeout]
+    link.drainTimeout = settings[AgentSettings.drainTimeout]
+    return link
+  }
+
+  private static func transport(_ settings: Settings) -> WebSocketConfiguration {
+    var transport = WebSocketConfiguration()
+    transport.handshakeTimeout = TimeAmount(settings[AgentSettings.handshakeTimeout])
+    if !settings[AgentSettings.compression] { transport.compression = nil }
+    return transport
+  }
+
+  private static func proxy(_ settings: Settings) -> ProxyPolicy {
+    switch settings[AgentSettings.proxy] {
+    case "direct": return .direct
+    case let address:
+      guard var endpoint = ProxyEndpoint(address), address != "environment" else {
+        return .environment(ProcessEnvironment.current())
+      }
+      endpoint.user = settings[AgentSettings.proxyUser]
+      endpoint.password = settings[AgentSettings.proxyPassword]
+      return .fixed(endpoint)
+    }
+  }
+
+  private static func hostName() -> String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "" }
+    return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  /// The kernel's name for this boot; empty where it has none.
+  private static func bootID() -> String {
+    guard let file = try? SettingsFile.read(path: "/proc/sys/kernel/random/boot_id") else {
+      return ""
+    }
+    return String(decoding: file.bytes.prefix { $0 > UInt8(ascii: " ") }, as: UTF8.self)
+  }
+}

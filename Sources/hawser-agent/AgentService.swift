@@ -1,0 +1,35 @@
+import AgentCore
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import WebSocketTransport
+
+/// Runs the agent on one event loop until it is told to stop.
+struct AgentService: Service {
+  let configuration: AgentConfiguration
+  let logger: Logger
+
+  /// Why the agent cannot begin.
+  struct Failed: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  func run() async throws {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let loop = group.next()
+    let finished = loop.makePromise(of: Void.self)
+    let shell = try await loop.submit {
+      let shell = try LinkShell(
+        configuration: configuration, logger: logger, loop: loop, finished: finished)
+      shell.start()
+      return NIOLoopBound(shell, eventLoop: loop)
+    }.get()
+    try await withGracefulShutdownHandler {
+      try await finished.futureResult.get()
+    } onGracefulShutdown: {
+      loop.execute { shell.value.stop() }
+    }
+    try await group.shutdownGracefully()
+  }
+}
