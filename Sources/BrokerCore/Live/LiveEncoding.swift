@@ -51,16 +51,8 @@ enum LiveEncoding {
 
   /// `gap`: a span of time that history should have covered.
   static func gap(feed: FeedID, _ lost: LiveHistory.Lost) -> [UInt8] {
-    notification("gap") { json in
-      json.key("subscription")
-      json.write(feed.description)
-      json.key("from")
-      json.write(lost.from)
-      json.key("to")
-      json.write(lost.to)
-      json.key("reason")
-      json.write(lost.reason)
-    }
+    LiveAnswer.gap(
+      subscription: feed.description, from: lost.from, to: lost.to, reason: lost.reason)
   }
 
   /// `gap`: packs that a device gave up; the broker knows their numbers, and when it was told.
@@ -102,13 +94,6 @@ enum LiveEncoding {
   static func presence(_ status: DeviceStatus) -> [UInt8] {
     var json = JSONWriter()
     json.notification("presence") { DeviceJSON.write(status, to: &$0) }
-    return json.bytes
-  }
-
-  /// The refusal of a request.
-  static func error(_ request: String, _ error: RPCError) -> [UInt8] {
-    var json = JSONWriter()
-    json.error(id: request, error)
     return json.bytes
   }
 

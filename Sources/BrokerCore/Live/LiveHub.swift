@@ -83,7 +83,7 @@ package actor LiveHub {
     let id = feed(for: subscription)
     guard feeds[id]?.readers.contains(reader) == false, feeds[id]?.joiners[reader] == nil else {
       outlet.send(
-        LiveEncoding.error(request, RPCError(.conflict, "this is subscribed to already", field: "query")),
+        LiveAnswer.refusal(request, RPCError(.conflict, "this is subscribed to already", field: "query")),
         to: reader)
       return
     }
@@ -99,7 +99,7 @@ package actor LiveHub {
       feeds[id]?.joiners[reader] = nil
       dropIfUnused(id)
       logger.error("History could not be read", metadata: ["error": "\(error)"])
-      outlet.send(LiveEncoding.error(request, RPCError(.busy, "the store cannot be read at the moment")), to: reader)
+      outlet.send(LiveAnswer.refusal(request, RPCError(.busy, "the store cannot be read at the moment")), to: reader)
     }
   }
 
