@@ -93,10 +93,9 @@ let package = Package(
     source("Settings", ["CYaml"]),
     program(
       "hawser",
-      [
+      nio + [
         "BrokerServer", "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel",
         "WebSocketTransport", "Settings", arguments, lifecycle, unixSignals, logging,
-        .product(name: "NIOCore", package: "swift-nio"),
       ]),
     program(
       "hawser-agent",
