@@ -57,7 +57,7 @@ extension EndToEndTests {
           "reader", script: "live_reader.py",
           [
             broker.url.absoluteString, "--device", "windows", "--metric", "load.1m",
-            "--resolution", "1s", "--since", "-10m",
+            "--resolution", "1s", "--since=-10m",
           ])
         let times = try await waitUntil("history and live windows", detail: { reader.transcript }) {
           let times = reader.reports(ReaderReport.self).compactMap(\.reading?.time)

@@ -216,6 +216,14 @@ export class DeviceView {
 
   #to() { return this.#pausedAt ?? this.#now(); }
 
+  // A device that has just been switched on has no ten minutes to show: the charts begin with what
+  // there is, and grow to the chosen length.
+  #from(to) {
+    let oldest = to;
+    for (const { series } of this.#cards.values()) oldest = Math.min(oldest, series.times[0] ?? to);
+    return Math.max(to - this.#range, Math.min(to - 60, oldest));
+  }
+
   #showNotice(text) {
     show(notice, text);
     notice.hidden = false;
@@ -232,7 +240,7 @@ export class DeviceView {
     this.#drawnAt = performance.now();
     if (this.#record === null) return;
     const to = this.#to();
-    const view = { from: to - this.#range, to, resolution: this.#plan.windowSeconds, now: this.#now() };
+    const view = { from: this.#from(to), to, resolution: this.#plan.windowSeconds, now: this.#now() };
     for (const card of this.#cards.values()) card.draw(view, this.#gaps, this.#pointed, this.#theme);
     this.#showGaps(view);
     const waiting = this.#cards.size === 0 && this.#subscription !== null;

@@ -74,8 +74,8 @@ export function formatValue(value, unit) {
 
 // Judged after rounding, so that 99.97 is 100 and not 100.0.
 function decimalsFor(size) {
-  if (size >= 99.95) return 0;
-  if (size >= 9.995 || size === 0) return 1;
+  if (size >= 99.95 || size === 0) return 0;
+  if (size >= 9.995) return 1;
   if (size >= 0.1) return 2;
   return Math.min(4, 1 - Math.floor(Math.log10(size)));
 }
