@@ -110,6 +110,16 @@ let package = Package(
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
+    tests("BrokerCoreTests", ["BrokerCore", "DeviceProtocol", "TelemetryModel"]),
+    tests(
+      "TelemetryStoreTests",
+      [
+        "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel", logging,
+        .product(name: "Metrics", package: "swift-metrics"),
+      ]),
+    tests(
+      "BrokerServerTests", ["BrokerServer", .product(name: "Metrics", package: "swift-metrics")]),
+    tests("HawserTests", ["hawser", "Settings"]),
     tests("SettingsTests", ["Settings"]),
     tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),
     tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel"]),

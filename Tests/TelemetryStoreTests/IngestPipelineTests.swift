@@ -1,0 +1,140 @@
+import BrokerCore
+import DeviceProtocol
+import Logging
+import Metrics
+import Synchronization
+import TelemetryModel
+import TelemetryStore
+import Testing
+
+/// The pipeline over a real store: what is acked is stored, once.
+@Suite("Ingest pipeline")
+struct IngestPipelineTests {
+  private final class Origin: PackOrigin {
+    let acked = Mutex(SequenceRanges())
+    let refusals = Mutex<[PackRefusal]>([])
+
+    func packsCommitted(_ ranges: SequenceRanges) {
+      acked.withLock { $0.merge(ranges) }
+    }
+
+    func recordsRefused(_ refusal: PackRefusal) {
+      refusals.withLock { $0.append(refusal) }
+    }
+  }
+
+  private let fixture: StoreFixture
+
+  init() throws {
+    fixture = try StoreFixture()
+  }
+
+  /// Runs packs through a pipeline on the fixture's store until all are handled.
+  private func run(
+    _ packs: [(seq: UInt64, records: [SenMLRecord])], origin: Origin,
+    configuration: IngestPipeline.Configuration = .init()
+  ) async throws {
+    let store = try fixture.store()
+    let contents = try await store.open()
+    let now = fixture.start
+    let pipeline = IngestPipeline(
+      store: store, lastCommit: contents.lastCommit, catalog: SeriesCatalog(contents.series),
+      registry: DeviceRegistry(contents.devices), health: StoreHealth(),
+      configuration: configuration, metrics: BrokerMetrics(factory: NOOPMetricsHandler.instance),
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { now },
+      committed: { _ in })
+    for pack in packs {
+      #expect(
+        pipeline.submit(
+          IncomingPack(
+            device: fixture.pi, epoch: "e1", seq: pack.seq, records: pack.records, received: now,
+            origin: origin)))
+    }
+    pipeline.stop()
+    await pipeline.run()
+    try await store.close()
+  }
+
+  private func record(_ name: String, _ value: Double, unit: String? = "Cel", at seconds: Int = 0)
+    -> SenMLRecord
+  {
+    SenMLRecord(
+      name: name, unit: unit, time: fixture.start - .seconds(100) + .seconds(seconds),
+      value: .number(value), sum: nil, updateTimeSeconds: nil)
+  }
+
+  private func stored() async throws -> [Double?] {
+    let store = try fixture.store()
+    let contents = try await store.open()
+    let page = try await store.history(
+      HistoryRequest(
+        series: contents.series.map(\.id).sorted(), from: .distantPast, to: .distantFuture,
+        resolution: .raw, functions: [], limitRows: 1000))
+    try await store.close()
+    return page.rows.map { $0.values[0] }
+  }
+
+  @Test("A pack that comes again, in the same batch or after a restart, counts once and is acked")
+  func countsOnce() async throws {
+    let origin = Origin()
+    try await run(
+      [(1, [record("temp", 1)]), (2, [record("temp", 2, at: 1)]), (1, [record("temp", 1)])],
+      origin: origin)
+    #expect(try await stored() == [1, 2])
+    let again = Origin()
+    try await run(
+      [(2, [record("temp", 2, at: 1)]), (3, [record("temp", 3, at: 2)])], origin: again)
+    #expect(try await stored() == [1, 2, 3])
+    #expect(origin.acked.withLock { $0 } == SequenceRanges(upTo: 2))
+    #expect(again.acked.withLock { $0.contains(2) && $0.contains(3) })
+  }
+
+  @Test(
+    "What cannot be stored is refused in words, the rest of the pack is kept, and both are acked")
+  func refusals() async throws {
+    let origin = Origin()
+    try await run(
+      [
+        (1, [record("temp", 1), record("pi-7/hum", 50, unit: "%RH")]),
+        (2, [record("temp", 300, unit: "K"), record("hum", 51, unit: "%RH", at: 1)]),
+        (3, [record("temp", 9, at: 100_000), record("bad name!", 1)]),
+      ], origin: origin)
+    #expect(try await stored() == [1, 50, 51])
+    #expect(origin.acked.withLock { $0 } == SequenceRanges(upTo: 3))
+    let refusals = origin.refusals.withLock { $0 }
+    #expect(refusals.map(\.code) == [.unitChanged, .farFuture])
+    #expect(refusals.map(\.record) == [0, 0])
+    #expect(refusals.map(\.count) == [1, 2])
+    let store = try fixture.store()
+    _ = try await store.open()
+    let gaps = try await store.gaps(
+      devices: [fixture.pi], from: .distantPast, to: .distantFuture)
+    #expect(gaps.map(\.range) == [SequenceRange(2), SequenceRange(3)])
+  }
+
+  @Test("A full queue refuses packs instead of growing")
+  func bounded() async throws {
+    var configuration = IngestPipeline.Configuration()
+    configuration.maxQueuedRecords = 2
+    let store = try fixture.store()
+    let contents = try await store.open()
+    let now = fixture.start
+    let pipeline = IngestPipeline(
+      store: store, lastCommit: contents.lastCommit, catalog: SeriesCatalog(),
+      registry: DeviceRegistry(), health: StoreHealth(), configuration: configuration,
+      metrics: BrokerMetrics(factory: NOOPMetricsHandler.instance),
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { now },
+      committed: { _ in })
+    let origin = Origin()
+    let taken = (1...4 as ClosedRange<UInt64>).map { seq in
+      pipeline.submit(
+        IncomingPack(
+          device: fixture.pi, epoch: "e1", seq: seq, records: [record("temp", Double(seq))],
+          received: now, origin: origin))
+    }
+    #expect(taken == [true, true, false, false])
+    pipeline.stop()
+    await pipeline.run()
+    #expect(origin.acked.withLock { $0 } == SequenceRanges(upTo: 2))
+  }
+}

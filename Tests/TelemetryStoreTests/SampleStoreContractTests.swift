@@ -1,0 +1,168 @@
+import BrokerCore
+import DeviceProtocol
+import TelemetryModel
+import TelemetryStore
+import Testing
+
+/// What every `SampleStore` promises; runs against SQLite, and would run against another.
+@Suite("Sample store contract")
+struct SampleStoreContractTests {
+  private let fixture: StoreFixture
+
+  init() throws {
+    fixture = try StoreFixture()
+  }
+
+  private func raw(
+    _ series: [Int64] = [1], limit: Int = 1000, after: HistoryPosition? = nil,
+    sinceCommit: CommitNumber? = nil
+  ) -> HistoryRequest {
+    HistoryRequest(
+      series: series.map { SeriesID($0) }, from: fixture.start, to: .distantFuture,
+      resolution: .raw, functions: [], limitRows: limit, after: after, sinceCommit: sinceCommit)
+  }
+
+  @Test("An empty store opens empty")
+  func empty() async throws {
+    let store = try fixture.store()
+    let contents = try await store.open()
+    #expect(contents.lastCommit == CommitNumber(0))
+    #expect(contents.series.isEmpty)
+    #expect(try await store.history(raw()).rows.isEmpty)
+    #expect(try await store.ackedRanges(device: fixture.pi, epoch: "e1").isEmpty)
+  }
+
+  @Test("What was committed is there after the store is opened again")
+  func reopened() async throws {
+    let first = try fixture.store()
+    _ = try await first.open()
+    var batch = fixture.batch(
+      1, new: [try fixture.series(1, "temp")], [(0, 20), (1000, 21)], acked: 2)
+    batch.devices = [
+      StoredDevice(
+        id: fixture.pi, labels: ["site": "lab"], agent: Software(name: "a", version: "2"),
+        lastSeen: fixture.start)
+    ]
+    batch.gaps = [
+      StoredGap(
+        device: fixture.pi, epoch: "e1", range: SequenceRange(9), reason: "spool full",
+        reported: fixture.start)
+    ]
+    try await first.commit(batch)
+    try await first.close()
+
+    let second = try fixture.store()
+    let contents = try await second.open()
+    #expect(contents.lastCommit == CommitNumber(1))
+    #expect(contents.series == batch.newSeries)
+    #expect(contents.devices == batch.devices)
+    #expect(try await second.history(raw()).rows.map(\.values) == [[20], [21]])
+    #expect(
+      try await second.ackedRanges(device: fixture.pi, epoch: "e1") == SequenceRanges(upTo: 2))
+    let gaps = try await second.gaps(
+      devices: [fixture.pi], from: fixture.start, to: .distantFuture)
+    #expect(gaps == batch.gaps)
+  }
+
+  @Test("A batch that cannot be written leaves nothing of itself")
+  func atomic() async throws {
+    let store = try fixture.store()
+    _ = try await store.open()
+    try await store.commit(
+      fixture.batch(1, new: [try fixture.series(1, "temp")], [(0, 20)], acked: 1))
+    // The same series number again cannot be written; the readings before it must not stay.
+    let bad = fixture.batch(2, new: [try fixture.series(1, "other")], [(500, 1)], acked: 2)
+    await #expect(throws: StoreError.self) { try await store.commit(bad) }
+    #expect(try await store.history(raw()).rows.count == 1)
+    #expect(
+      try await store.ackedRanges(device: fixture.pi, epoch: "e1") == SequenceRanges(upTo: 1))
+    #expect(try await store.history(raw()).commit == CommitNumber(1))
+  }
+
+  @Test("Pages follow each other without a hole or a repeat, readings of one time among them")
+  func pages() async throws {
+    let store = try fixture.store()
+    _ = try await store.open()
+    let readings = (0..<50).map { ($0 / 4 * 100, Double($0)) }
+    try await store.commit(
+      fixture.batch(
+        1, new: [try fixture.series(1, "temp"), try fixture.series(2, "hum")], readings)
+    )
+    try await store.commit(fixture.batch(2, series: 2, readings))
+    for limit in [1, 3, 7, 50, 99, 100, 101] {
+      var values: [Double?] = []
+      var after: HistoryPosition?
+      repeat {
+        let page = try await store.history(raw([1, 2], limit: limit, after: after))
+        #expect(page.rows.count <= limit)
+        values += page.rows.map { $0.values[0] }
+        after = page.next
+      } while after != nil
+      #expect(values == (readings + readings).map { $0.1 }, "limit \(limit)")
+    }
+  }
+
+  @Test("Windows hold the readings of their span, whatever order those came in")
+  func windows() async throws {
+    let store = try fixture.store()
+    _ = try await store.open()
+    try await store.commit(
+      fixture.batch(
+        1, new: [try fixture.series(1, "temp")], [(2500, 5), (100, 1), (900, 3), (1000, 7)]))
+    let page = try await store.history(
+      HistoryRequest(
+        series: [SeriesID(1)], from: fixture.start, to: fixture.start + .seconds(3),
+        resolution: .s1, functions: [.last, .count, .min, .max, .mean, .p50], limitRows: 10))
+    #expect(
+      page.rows.map(\.time) == [0, 1, 2].map { fixture.start + .seconds($0) })
+    #expect(page.rows.first.map { Array($0.values.prefix(5)) } == [3, 2, 1, 3, 2])
+    #expect(page.rows.last?.values.first == 5)
+    let states = try await store.windows(
+      of: [SeriesID(1)], resolution: .s1, from: fixture.start + .seconds(1),
+      to: fixture.start + .seconds(2), withSketch: false)
+    #expect(states.entries.map(\.start) == [fixture.start + .seconds(1)])
+    #expect(states.commit == CommitNumber(1))
+  }
+
+  @Test("A window counts if it begins in the span asked for")
+  func windowBounds() async throws {
+    let store = try fixture.store()
+    _ = try await store.open()
+    try await store.commit(
+      fixture.batch(1, new: [try fixture.series(1, "temp")], [(0, 1), (1500, 2), (2100, 3)]))
+    let page = try await store.history(
+      HistoryRequest(
+        series: [SeriesID(1)], from: fixture.start + .milliseconds(1),
+        to: fixture.start + .milliseconds(1500), resolution: .s1, functions: [.count],
+        limitRows: 10))
+    #expect(page.rows.map(\.time) == [fixture.start + .seconds(1)])
+  }
+
+  @Test("What was committed after a commit can be asked for alone")
+  func sinceCommit() async throws {
+    let store = try fixture.store()
+    _ = try await store.open()
+    try await store.commit(fixture.batch(1, new: [try fixture.series(1, "temp")], [(5000, 1)]))
+    try await store.commit(fixture.batch(2, [(100, 2)]))
+    let page = try await store.history(raw(sinceCommit: CommitNumber(1)))
+    #expect(page.rows.map { $0.values[0] } == [2])
+    #expect(page.commit == CommitNumber(2))
+  }
+
+  @Test("A file that is no store is refused in words, and left as it is")
+  func noStore() async throws {
+    let text = Array("This is not a database, and it is longer than a header is.\n".utf8)
+    try TextFile.write(text, to: fixture.path)
+    do {
+      let store = try fixture.store()
+      _ = try await store.open()
+      Issue.record("opened")
+    } catch let error as StoreError {
+      guard case .unusable = error else {
+        Issue.record("not called unusable: \(error)")
+        return
+      }
+    }
+    #expect(try TextFile.read(fixture.path) == text)
+  }
+}
