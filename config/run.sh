@@ -11,6 +11,8 @@ Usage: config/run.sh [--listen ADDRESS:PORT] [--state FOLDER] [--device NAME]
   --state    what is kept between runs  (HAWSER_STATE, else ./.hawser)
   --device   what this machine is called (HAWSER_AGENT_DEVICE, else its host name)
 
+SWIFT_BUILD_FLAGS is handed on to `swift build`.
+
 Exit codes: 0 stopped as asked, 64 wrong usage, 69 something needed is missing or taken,
 70 the build failed, 130 stopped while building; else that of a program that ended by itself.
 TEXT
@@ -120,7 +122,8 @@ fi
 # ---- Build
 
 echo "Building … (the first time takes several minutes)"
-release=(--package-path "$root" -c release)
+# shellcheck disable=SC2206 # several flags in one variable are several words
+release=(--package-path "$root" -c release ${SWIFT_BUILD_FLAGS:-})
 for product in hawser hawser-agent; do
   swift build "${release[@]}" --product "$product" &
   build=$!

@@ -5,7 +5,7 @@
 import { decimalsOf, fixed, formatClock, scaleFor, ticks } from './format.js';
 
 const left = 46;
-const right = 6;
+const right = 8;
 const top = 8;
 const bottom = 20;
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
@@ -71,7 +71,7 @@ export class Chart {
     this.#drawAxes(view, scale, x, y, theme);
     context.save();
     context.beginPath();
-    context.rect(left, 0, this.#width - left - right, this.#height - bottom);
+    context.rect(left, 0, this.#width - left, this.#height - bottom);
     context.clip();
     for (const gap of gaps) this.#drawGap(x(gap.from), x(gap.to), theme);
     const columns = this.#columns(series, first, view, x);
