@@ -92,7 +92,8 @@ finish() {
 # A program that ended by itself: what it said last, then its own exit code.
 ended_early() {
   local name=$1 process=$2 log=$3 code=0
-  wait "$process" || code=$?
+  # The shell's own remark about a signal would only repeat what is said below.
+  wait "$process" 2>/dev/null || code=$?
   tail -n 12 "$log" >&2
   if grep -qi 'in use' "$log"; then
     echo "hawser: choose another port: config/run.sh --listen 127.0.0.1:8081" >&2
@@ -185,7 +186,7 @@ TEXT
 
 while true; do
   # Ends when one of them does, or when a signal comes.
-  wait -n "$broker" "$agent" || true
+  wait -n "$broker" "$agent" 2>/dev/null || true
   [ -z "$stop_asked" ] || finish
   is_running "$broker" || ended_early "the broker" "$broker" "$broker_log"
   is_running "$agent" || ended_early "the agent" "$agent" "$agent_log"
