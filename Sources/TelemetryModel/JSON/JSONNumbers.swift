@@ -55,7 +55,8 @@ func appendNumber(_ number: Double, _ bytes: inout [UInt8]) {
     var scaled = magnitude
     var decimals = 0
     while scaled < 1e15, decimals <= 9 {
-      let rounded = scaled.rounded()
+      // Adding 1.5 × 2^52 leaves no room for a fraction: rounding without libm.
+      let rounded = scaled + 0x1.8p52 - 0x1.8p52
       if rounded / powerOfTen(decimals) == magnitude {
         appendDecimal(UInt64(rounded), decimals: decimals, negative: number < 0, &bytes)
         return

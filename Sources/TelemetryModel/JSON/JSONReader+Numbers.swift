@@ -9,23 +9,34 @@ extension JSONReader {
     let count = bytes.count
     var index = start
     let negative = first == UInt8(ascii: "-")
-    if negative { index += 1 }
+    if negative { index &+= 1 }
     var mantissa: UInt64 = 0
     let integerStart = index
-    while index < count, bytes[index] &- 0x30 < 10 {
-      mantissa = mantissa &* 10 &+ UInt64(bytes[index] &- 0x30)
-      index += 1
+    // Times have ten digits before the point.
+    if count &- index >= 8,
+      let eight = JSONReader.eightDigits(word(bytes, at: index))
+    {
+      mantissa = eight
+      index &+= 8
+    }
+    while index < count {
+      let digit = bytes[index] &- 0x30
+      guard digit < 10 else { break }
+      mantissa = mantissa &* 10 &+ UInt64(digit)
+      index &+= 1
     }
     var digits = index - integerStart
     guard digits > 0 else { throw failure(negative ? .badNumber : .notANumber) }
     if digits > 1, bytes[integerStart] == UInt8(ascii: "0") { throw failure(.badNumber) }
     var exponent = 0
     if index < count, bytes[index] == UInt8(ascii: ".") {
-      index += 1
+      index &+= 1
       let fractionStart = index
-      while index < count, bytes[index] &- 0x30 < 10 {
-        mantissa = mantissa &* 10 &+ UInt64(bytes[index] &- 0x30)
-        index += 1
+      while index < count {
+        let digit = bytes[index] &- 0x30
+        guard digit < 10 else { break }
+        mantissa = mantissa &* 10 &+ UInt64(digit)
+        index &+= 1
       }
       let fraction = index - fractionStart
       guard fraction > 0 else { throw failure(.badNumber) }
@@ -46,6 +57,21 @@ extension JSONReader {
     return try unusualNumber(bytes, in: start..<index)
   }
 
+  /// The number written in eight bytes if all are digits, the first in the lowest byte: pairs, then
+  /// fours, then all are added up side by side in one word.
+  @inline(__always)
+  private static func eightDigits(_ word: UInt64) -> UInt64? {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let low = word &- ones &* 0x30
+    let isDigits = (word &+ ones &* 0x46 | low) & (ones &* 0x80) == 0
+    guard isDigits else { return nil }
+    let pairs = low &* 10 &+ low >> 8
+    let fours =
+      (pairs & 0x0000_00FF_0000_00FF) &* (100 &+ 1_000_000 << 32)
+      &+ (pairs >> 16 & 0x0000_00FF_0000_00FF) &* (1 &+ 10_000 << 32)
+    return fours >> 32
+  }
+
   /// Reads a whole number that is not negative, exactly; `1e3` and `1.0` are no whole numbers here.
   package mutating func wholeNumber(_ bytes: Span<UInt8>) throws(JSONError) -> UInt64 {
     _ = try peek(bytes)
@@ -57,7 +83,7 @@ extension JSONReader {
       let (sum, carried) = scaled.addingReportingOverflow(UInt64(bytes[index] &- 0x30))
       if tooLarge || carried { throw failure(.numberOutOfRange) }
       value = sum
-      index += 1
+      index &+= 1
     }
     guard index > start else { throw failure(.notANumber) }
     if index - start > 1, bytes[start] == UInt8(ascii: "0") { throw failure(.badNumber) }
@@ -79,20 +105,20 @@ extension JSONReader {
   private func exponentPart(
     _ bytes: Span<UInt8>, from index: inout Int
   ) throws(JSONError) -> Int {
-    index += 1
+    index &+= 1
     var negative = false
     if index < bytes.count,
       bytes[index] == UInt8(ascii: "-") || bytes[index] == UInt8(ascii: "+")
     {
       negative = bytes[index] == UInt8(ascii: "-")
-      index += 1
+      index &+= 1
     }
     let start = index
     var value = 0
     while index < bytes.count, bytes[index] &- 0x30 < 10 {
       // Beyond any exponent of a `Double`, more digits change nothing.
       if value < 100_000 { value = value * 10 + Int(bytes[index] &- 0x30) }
-      index += 1
+      index &+= 1
     }
     guard index > start else { throw failure(.badNumber) }
     return negative ? -value : value

@@ -37,21 +37,21 @@ struct NameTable: Sendable {
   /// The namespace in which base names themselves are kept.
   static let bases = UInt32.max
 
-  /// The number of the name written in `bytes` under a base name's number, if it is known.
+  /// The number of the name written in a part of `bytes` under a base name's number, if known.
   @inline(__always)
-  func find(_ bytes: Span<UInt8>, under base: UInt32) -> UInt32? {
-    let hash = self.hash(bytes, base)
-    let mask = slots.count - 1
-    var index = Int(truncatingIfNeeded: hash >> 32) & mask
+  func find(_ bytes: Span<UInt8>, _ range: Range<Int>, under base: UInt32) -> UInt32? {
+    let hash = self.hash(bytes, range, base)
+    let mask = slots.count &- 1
+    var index = Int(truncatingIfNeeded: hash &>> 32) & mask
     while true {
       let slot = slots[index]
       if slot.id == 0 { return nil }
-      if slot.hash == hash, slot.base == base, Int(slot.count) == bytes.count,
-        isEqual(bytes, Int(slot.start))
+      if slot.hash == hash, slot.base == base, Int(slot.count) == range.count,
+        isEqual(bytes, range, Int(slot.start))
       {
         return slot.id
       }
-      index = (index + 1) & mask
+      index = (index &+ 1) & mask
     }
   }
 
@@ -85,7 +85,8 @@ struct NameTable: Sendable {
     arena.append(contentsOf: repeatElement(0, count: 8))
     place(
       Slot(
-        hash: hash(bytes, base), id: id, base: base, start: UInt32(truncatingIfNeeded: start),
+        hash: hash(bytes, 0..<bytes.count, base), id: id, base: base,
+        start: UInt32(truncatingIfNeeded: start),
         count: UInt32(truncatingIfNeeded: bytes.count)))
     return id
   }
@@ -105,14 +106,14 @@ struct NameTable: Sendable {
   }
 
   @inline(__always)
-  private func hash(_ bytes: Span<UInt8>, _ base: UInt32) -> UInt64 {
+  private func hash(_ bytes: Span<UInt8>, _ range: Range<Int>, _ base: UInt32) -> UInt64 {
     var hash = seed &+ UInt64(base) &* 0x9E37_79B9_7F4A_7C15
-    var offset = 0
-    while offset < bytes.count {
-      hash = mix(hash ^ word(bytes, offset))
-      offset += 8
+    var offset = range.lowerBound
+    while offset < range.upperBound {
+      hash = mix(hash ^ word(bytes, at: offset, count: min(8, range.upperBound &- offset)))
+      offset &+= 8
     }
-    return hash ^ UInt64(truncatingIfNeeded: bytes.count)
+    return hash ^ UInt64(truncatingIfNeeded: range.count)
   }
 
   @inline(__always)
@@ -121,31 +122,18 @@ struct NameTable: Sendable {
     return product.high ^ product.low
   }
 
-  /// Eight bytes from `offset` on, padded with zeros behind the end; the first is the lowest.
   @inline(__always)
-  private func word(_ bytes: Span<UInt8>, _ offset: Int) -> UInt64 {
-    let rest = bytes.count - offset
-    if rest >= 8 {
-      return UInt64(
-        littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
-    }
-    var word: UInt64 = 0
-    for index in 0..<rest { word |= UInt64(bytes[offset + index]) << UInt64(8 * index) }
-    return word
-  }
-
-  @inline(__always)
-  private func isEqual(_ bytes: Span<UInt8>, _ start: Int) -> Bool {
+  private func isEqual(_ bytes: Span<UInt8>, _ range: Range<Int>, _ start: Int) -> Bool {
     let known = arena.span
     var offset = 0
-    while offset < bytes.count {
-      let rest = bytes.count - offset
-      var other = UInt64(
-        littleEndian: known.bytes.unsafeLoadUnaligned(
-          fromByteOffset: start + offset, as: UInt64.self))
-      if rest < 8 { other &= (1 << UInt64(8 * rest)) - 1 }
-      if word(bytes, offset) != other { return false }
-      offset += 8
+    while offset < range.count {
+      let count = min(8, range.count &- offset)
+      // The arena ends in eight zeros, so that its words can always be loaded whole.
+      guard
+        word(bytes, at: range.lowerBound &+ offset, count: count)
+          == word(known, at: start &+ offset, count: count)
+      else { return false }
+      offset &+= 8
     }
     return true
   }

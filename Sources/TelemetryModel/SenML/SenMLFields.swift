@@ -56,6 +56,8 @@ enum SenMLField: UInt16, CaseIterable {
 }
 
 /// What stands in one record, as written: base fields not applied, strings still in the message.
+///
+/// One is used for all records of a pack: what is not `present` is left from an earlier record.
 struct SenMLFields {
   /// One bit for every field that is there.
   var present: UInt16 = 0
@@ -86,25 +88,81 @@ struct SenMLFields {
   @inline(__always)
   func has(_ field: SenMLField) -> Bool { present & field.rawValue != 0 }
 
+  /// The record's name without its base name; empty where there is none.
+  @inline(__always)
+  var ownName: JSONStringSpan { has(.n) ? name : SenMLFields.noString }
+
+  /// Forgets the record before.
+  @inline(__always)
+  mutating func reset() {
+    present = 0
+    current = nil
+  }
+
   /// Reads the record that comes next.
   @inline(__always)
   mutating func read(_ reader: inout JSONReader, _ bytes: Span<UInt8>) throws(JSONError) {
     try reader.enterObject(bytes)
     var first = true
-    while let label = try reader.nextKey(bytes, first: first) {
-      first = false
-      guard let field = try SenMLFields.field(label, bytes) else {
-        current = nil
-        if try SenMLFields.mustBeUnderstood(label, bytes) { fault = (label, false) }
-        try reader.skip(bytes)
+    while true {
+      if let letter = reader.takeLetterKey(bytes, first: first),
+        try readCommon(letter, first, &reader, bytes)
+      {
+        first = false
         continue
       }
-      current = field
-      if has(field) { fault = (label, true) }
-      present |= field.rawValue
-      try read(field, &reader, bytes)
+      guard let label = try reader.nextKey(bytes, first: first) else { break }
+      first = false
+      try readAny(label, &reader, bytes)
     }
     current = nil
+  }
+
+  /// Reads the field with a label of one letter, if it is there for the first time. False, with the
+  /// reader where it was before the label, for all others.
+  @inline(__always)
+  private mutating func readCommon(
+    _ letter: UInt8, _ first: Bool, _ reader: inout JSONReader, _ bytes: Span<UInt8>
+  ) throws(JSONError) -> Bool {
+    switch letter {
+    case UInt8(ascii: "v") where !has(.v):
+      current = .v
+      present |= SenMLField.v.rawValue
+      value = try reader.number(bytes)
+    case UInt8(ascii: "n") where !has(.n):
+      current = .n
+      present |= SenMLField.n.rawValue
+      name = try reader.string(bytes)
+    case UInt8(ascii: "t") where !has(.t):
+      current = .t
+      present |= SenMLField.t.rawValue
+      time = try reader.number(bytes)
+    case UInt8(ascii: "u") where !has(.u):
+      current = .u
+      present |= SenMLField.u.rawValue
+      unit = try reader.string(bytes)
+    default:
+      reader.untakeLetterKey(first: first)
+      return false
+    }
+    return true
+  }
+
+  /// Reads the field with any label.
+  @inline(never)
+  private mutating func readAny(
+    _ label: JSONStringSpan, _ reader: inout JSONReader, _ bytes: Span<UInt8>
+  ) throws(JSONError) {
+    guard let field = try SenMLFields.field(label, bytes) else {
+      current = nil
+      if try SenMLFields.mustBeUnderstood(label, bytes) { fault = (label, false) }
+      try reader.skip(bytes)
+      return
+    }
+    current = field
+    if has(field) { fault = (label, true) }
+    present |= field.rawValue
+    try read(field, &reader, bytes)
   }
 
   @inline(__always)

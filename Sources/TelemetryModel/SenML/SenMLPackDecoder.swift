@@ -38,6 +38,7 @@ package struct SenMLPackDecoder: Sendable {
     }
     var reader = JSONReader()
     var base = Base()
+    var fields = SenMLFields()
     var index = 0
     do throws(JSONError) {
       try reader.enterArray(bytes)
@@ -48,14 +49,14 @@ package struct SenMLPackDecoder: Sendable {
       guard index < maxRecords else {
         throw SenMLError(message: "a pack of more than \(maxRecords) records")
       }
-      var fields = SenMLFields()
+      fields.reset()
       do throws(JSONError) {
         try fields.read(&reader, bytes)
       } catch {
         throw SenMLError(
           record: index, field: fields.current?.label, message: error.description)
       }
-      try resolve(fields, bytes, index, &base, now)
+      try resolve(&fields, bytes, index, &base, now)
       index += 1
     }
   }
@@ -64,7 +65,7 @@ package struct SenMLPackDecoder: Sendable {
   package func name(_ id: UInt32) -> String { names.strings[Int(id)] }
 
   /// The unit with a number from `rows`; nil for 0, which is no unit.
-  package func unit(_ id: UInt16) -> String? { id == 0 ? nil : units.entries[Int(id)].unit }
+  package func unit(_ id: UInt16) -> String? { id == 0 ? nil : units.names[Int(id)] }
 
   /// What a row of the last pack says, with its text taken from the same bytes.
   package func value(of row: SenMLRow, in bytes: Span<UInt8>) -> SenMLValue? {
@@ -120,7 +121,7 @@ extension SenMLPackDecoder {
   /// Applies base fields to a record and appends its row; a record of base fields alone has none.
   @inline(__always)
   private mutating func resolve(
-    _ fields: SenMLFields, _ bytes: Span<UInt8>, _ index: Int, _ base: inout Base,
+    _ fields: inout SenMLFields, _ bytes: Span<UInt8>, _ index: Int, _ base: inout Base,
     _ now: Timestamp
   ) throws(SenMLError) {
     if fields.fault != nil || fields.present & SenMLField.base != 0 {
@@ -129,8 +130,8 @@ extension SenMLPackDecoder {
       if fields.present & ~SenMLField.base == 0 { return }
     }
     var row = SenMLRow()
-    row.nameID = try nameID(fields, bytes, index, under: base.name)
-    let seconds = base.time + fields.time
+    row.nameID = try nameID(fields.ownName, bytes, index, under: base.name)
+    let seconds = fields.has(.t) ? base.time + fields.time : base.time
     // 2^28 seconds are 8.5 years: below, a time is relative to now (RFC 8428 §4.5.3).
     row.time =
       seconds < 0x1p28
@@ -159,7 +160,8 @@ extension SenMLPackDecoder {
     if fields.has(.s) {
       guard entry.offset == 0 else {
         throw SenMLError(
-          record: index, field: "s", message: "a sum in \(entry.unit) cannot be converted")
+          record: index, field: "s",
+          message: "a sum in \(units.names[Int(unit)]) cannot be converted")
       }
       row.flags |= SenMLRow.hasSum
       row.rawSum = (base.sum + fields.sum) * entry.scale
@@ -176,11 +178,10 @@ extension SenMLPackDecoder {
 
   @inline(__always)
   private mutating func nameID(
-    _ fields: SenMLFields, _ bytes: Span<UInt8>, _ index: Int, under base: UInt32
+    _ span: JSONStringSpan, _ bytes: Span<UInt8>, _ index: Int, under base: UInt32
   ) throws(SenMLError) -> UInt32 {
-    let span = fields.name
     if !span.isEscaped, !span.range.isEmpty,
-      let known = names.find(bytes.extracting(span.range), under: base)
+      let known = names.find(bytes, span.range, under: base)
     {
       return known
     }
@@ -207,7 +208,7 @@ extension SenMLPackDecoder {
     } catch {
       throw SenMLError(record: index, field: field, message: error.description)
     }
-    if let known = names.find(text.span, under: base) { return known }
+    if let known = names.find(text.span, 0..<text.count, under: base) { return known }
     do throws(NameError) {
       return try names.insert(text.span, under: base)
     } catch {
@@ -219,7 +220,7 @@ extension SenMLPackDecoder {
   private mutating func unitID(
     _ span: JSONStringSpan, _ bytes: Span<UInt8>, _ index: Int, _ field: SenMLField
   ) throws(SenMLError) -> UInt16 {
-    if !span.isEscaped, let known = units.find(bytes.extracting(span.range)) { return known }
+    if !span.isEscaped, let known = units.find(bytes, span.range) { return known }
     return try newUnitID(span, bytes, index, field)
   }
 

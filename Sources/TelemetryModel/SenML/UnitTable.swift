@@ -3,8 +3,7 @@
 ///
 /// All registered units have at most eight bytes, so that one machine word is the whole key.
 struct UnitTable: Sendable {
-  struct Entry: Sendable {
-    var unit: String
+  struct Entry: Sendable, BitwiseCopyable {
     /// The base unit's number; the unit's own where it is none of RFC 8798's secondary ones.
     var resolved: UInt16
     var scale: Double
@@ -14,7 +13,8 @@ struct UnitTable: Sendable {
   /// More different unregistered units than this are forgotten between packs.
   static let maxEntries = 4096
 
-  private(set) var entries: [Entry] = [Entry(unit: "", resolved: 0, scale: 1, offset: 0)]
+  private(set) var entries: [Entry] = [Entry(resolved: 0, scale: 1, offset: 0)]
+  private(set) var names = [""]
   private var keys: [UInt64]
   private var ids: [UInt16]
   private var longUnits: [String: UInt16] = [:]
@@ -28,7 +28,7 @@ struct UnitTable: Sendable {
     for unit in SenMLUnits.primary { _ = insert(unit) }
     for (unit, conversion) in SenMLUnits.secondary {
       let id = insert(unit)
-      let base = entries.firstIndex { $0.unit == conversion.base } ?? Int(id)
+      let base = names.firstIndex(of: conversion.base) ?? Int(id)
       entries[Int(id)].resolved = UInt16(truncatingIfNeeded: base)
       entries[Int(id)].scale = conversion.scale
       entries[Int(id)].offset = conversion.offset
@@ -37,16 +37,16 @@ struct UnitTable: Sendable {
 
   var isFull: Bool { entries.count >= UnitTable.maxEntries }
 
-  /// The number of the unit written in `bytes`, if it is known and has at most eight bytes.
+  /// The number of the unit written in a part of `bytes`, if it is known and has at most eight
+  /// bytes.
   @inline(__always)
-  func find(_ bytes: Span<UInt8>) -> UInt16? {
-    guard bytes.count <= 8 else { return nil }
-    var key: UInt64 = 0
-    for index in 0..<bytes.count { key = key << 8 | UInt64(bytes[index]) }
+  func find(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt16? {
+    guard range.count <= 8, !range.isEmpty else { return range.isEmpty ? 0 : nil }
+    let key = word(bytes, at: range.lowerBound, count: range.count)
     var slot = UnitTable.slot(of: key)
     while ids[slot] != 0 {
       if keys[slot] == key { return ids[slot] }
-      slot = (slot + 1) & (2 * UnitTable.maxEntries - 1)
+      slot = (slot &+ 1) & (2 * UnitTable.maxEntries - 1)
     }
     return nil
   }
@@ -55,15 +55,20 @@ struct UnitTable: Sendable {
   mutating func insert(_ unit: String) -> UInt16 {
     if unit.isEmpty { return 0 }
     let utf8 = Array(unit.utf8)
-    if let known = utf8.count <= 8 ? find(utf8.span) : longUnits[unit] { return known }
+    if let known = utf8.count <= 8
+      ? find(utf8.span, 0..<utf8.count) : longUnits[unit]
+    {
+      return known
+    }
     guard !isFull else { return 0 }
     let id = UInt16(truncatingIfNeeded: entries.count)
-    entries.append(Entry(unit: unit, resolved: id, scale: 1, offset: 0))
+    entries.append(Entry(resolved: id, scale: 1, offset: 0))
+    names.append(unit)
     guard utf8.count <= 8 else {
       longUnits[unit] = id
       return id
     }
-    let key = utf8.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let key = word(utf8.span, at: 0, count: utf8.count)
     var slot = UnitTable.slot(of: key)
     while ids[slot] != 0 { slot = (slot + 1) & (2 * UnitTable.maxEntries - 1) }
     keys[slot] = key

@@ -53,7 +53,10 @@ package struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
   }
 
   static func saturatedMicroseconds(seconds: Double) -> Int64 {
-    let scaled = (seconds * 1_000_000).rounded()
+    let exact = seconds * 1_000_000
+    // In this range, adding 1.5 × 2^52 leaves no room for a fraction: rounding without libm.
+    if exact.magnitude < 0x1p51 { return Int64(exact + 0x1.8p52 - 0x1.8p52) }
+    let scaled = exact.rounded()
     // 2^63 is exactly representable; anything at or beyond it does not fit an Int64.
     if scaled >= 0x1p63 { return .max }
     if scaled <= -0x1p63 { return .min }

@@ -1,0 +1,40 @@
+/// A generator with a seed of its own (SplitMix64), so that a failure can be repeated.
+struct Seeded: RandomNumberGenerator {
+  let seed: UInt64
+  private var state: UInt64
+
+  /// With a given seed, or a new one; tests print it by putting it into their comments.
+  init(_ seed: UInt64 = .random(in: 0...UInt64.max)) {
+    self.seed = seed
+    state = seed
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  /// Numbers as sensors send them, and a few odd ones.
+  mutating func value() -> Double {
+    switch Int.random(in: 0..<6, using: &self) {
+    case 0: Double(Int.random(in: -1000...1000, using: &self))
+    case 1: Double.random(in: -1e6...1e6, using: &self)
+    case 2: Double(Int.random(in: -99_999...99_999, using: &self)) / 100
+    case 3: Double.random(in: -1...1, using: &self) * 1e-9
+    case 4: Double(bitPattern: next()).isFinite ? Double(bitPattern: next()) : 0
+    default: 0
+    }
+  }
+
+  mutating func finite() -> Double {
+    let value = value()
+    return value.isFinite ? value : 1.5
+  }
+}
+
+func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
