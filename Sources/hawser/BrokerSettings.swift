@@ -63,9 +63,13 @@ enum BrokerSettings {
   static let maxFuture = Setting(
     "ingest.maxFuture", .duration(.seconds(1)...(.seconds(86_400))), default: .seconds(600),
     "A reading from further ahead of the broker's clock is refused.")
-  static let drainTimeout = Setting(
-    "shutdown.drainTimeout", .duration(.milliseconds(100)...(.seconds(60))), default: .seconds(3),
-    "How long links may take to say goodbye when the broker stops.")
+  static let closeTimeout = Setting(
+    "connections.closeTimeout", .duration(.milliseconds(100)...(.seconds(60))),
+    default: .seconds(3),
+    """
+    A link that has not finished its closing handshake after this long is cut; a stopping broker \
+    waits for no link longer than this.
+    """)
   static let reconnectSpread = Setting(
     "shutdown.reconnectSpread", .duration(.seconds(1)...(.seconds(600))), default: .seconds(5),
     "Agents told of a stop come back spread over this long.")
@@ -78,9 +82,10 @@ enum BrokerSettings {
       "ingest": "From the link to the store.", "shutdown": "Stopping in order.",
     ],
     settings: [
-      listen, state, logLevel, maxConnections, requestTimeout, heartbeatInterval, silenceTimeout,
+      listen, state, logLevel, maxConnections, requestTimeout, closeTimeout, heartbeatInterval,
+      silenceTimeout,
       windowMessages, windowBytes, maxMessage, compression, compressionLevel,
-      compressionWindowBits, commitInterval, maxQueuedRecords, maxFuture, drainTimeout,
+      compressionWindowBits, commitInterval, maxQueuedRecords, maxFuture,
       reconnectSpread,
     ])
 
@@ -110,7 +115,8 @@ enum BrokerSettings {
       problems.append(
         settings.problem(
           with: listen,
-          expected: "a loopback address (127.0.0.1, ::1 or localhost), as no authentication is configured")
+          expected:
+            "a loopback address (127.0.0.1, ::1 or localhost), as no authentication is configured")
       )
     }
     if settings[silenceTimeout] <= settings[heartbeatInterval] * 2 {
@@ -133,7 +139,7 @@ enum BrokerSettings {
     configuration.ingest.commitInterval = settings[commitInterval]
     configuration.ingest.maxQueuedRecords = settings[maxQueuedRecords]
     configuration.ingest.maxFuture = settings[maxFuture]
-    configuration.drainTimeout = settings[drainTimeout]
+    configuration.closeTimeout = settings[closeTimeout]
     configuration.reconnectSpread = settings[reconnectSpread]
     return configuration
   }

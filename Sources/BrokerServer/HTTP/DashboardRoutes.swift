@@ -42,7 +42,9 @@ struct DashboardAsset: Sendable {
     self.type = type
     self.bytes = ByteBuffer(bytes: bytes)
     // FNV-1a: tells versions apart, guards nothing.
-    let hash = bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    let hash = bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+      ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+    }
     tag = "\"\(String(hash, radix: 36))\""
   }
 }

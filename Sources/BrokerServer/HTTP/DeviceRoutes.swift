@@ -21,7 +21,8 @@ struct DeviceRoutes {
   }
 
   private func list(_ request: Request) throws -> Response {
-    let query = try QueryParameters(request, known: ["device", "label", "state", "limit", "cursor"])
+    let query = try QueryParameters(
+      request, known: ["device", "label", "state", "limit", "cursor"])
     let limit = try query.integer("limit", in: 1...DeviceRoutes.maxPage, default: 100)
     var presence: DeviceStatus.Presence?
     if let text = query["state"] {

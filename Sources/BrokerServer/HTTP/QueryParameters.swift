@@ -8,14 +8,17 @@ import TelemetryModel
 struct QueryParameters {
   private let values: [String: String]
 
-  /// - Parameter known: the names that this request takes.
+  /// `known` are the names that this request takes.
+  ///
+  /// - Throws: a problem that names the parameter.
   init(_ request: Request, known: Set<String>) throws(Problem) {
     var values: [String: String] = [:]
     for (name, value) in request.uri.queryParameters {
       let name = String(name)
       guard known.contains(name) else {
         throw .badRequest(
-          name, "There is no parameter \(name); known are \(known.sorted().joined(separator: ", ")).")
+          name,
+          "There is no parameter \(name); known are \(known.sorted().joined(separator: ", ")).")
       }
       guard values.updateValue(String(value), forKey: name) == nil else {
         throw .badRequest(name, "\(name) is given twice.")
@@ -52,7 +55,8 @@ struct QueryParameters {
     guard let time = TimeText.parse(text, now: now) else {
       throw .badRequest(
         name,
-        "\(name) is a time: seconds since 1970, RFC 3339 (2026-01-31T12:00:00Z) or relative (-10m).")
+        "\(name) is a time: seconds since 1970, RFC 3339 (2026-01-31T12:00:00Z) or relative (-10m)."
+      )
     }
     return time
   }

@@ -145,7 +145,8 @@ final class LiveConnection: WebSocketDelegate {
     }
     if wanted.groupBy != nil {
       return refuse(
-        id, RPCError(.invalidField, "groupBy is not served by this version", field: "params.groupBy"))
+        id,
+        RPCError(.invalidField, "groupBy is not served by this version", field: "params.groupBy"))
     }
     let subscription = Subscription(
       query: SeriesQuery(

@@ -33,7 +33,9 @@ package final class LiveReaders: LiveOutlet {
   func closeAll(code: UInt16, reason: String) {
     for lane in lanes {
       lane.loop.execute {
-        for link in Array(lane.state.value.readers.values) { link.close(code: code, reason: reason) }
+        for link in Array(lane.state.value.readers.values) {
+          link.close(code: code, reason: reason)
+        }
       }
     }
   }
@@ -51,7 +53,9 @@ package final class LiveReaders: LiveOutlet {
     let prepared = PreparedMessage(text: message)
     for lane in lanes {
       lane.loop.execute {
-        for link in (lane.state.value.feeds[feed] ?? [:]).values { link.deliver(prepared, of: feed) }
+        for link in (lane.state.value.feeds[feed] ?? [:]).values {
+          link.deliver(prepared, of: feed)
+        }
       }
     }
   }

@@ -20,11 +20,8 @@ package struct Broker: Service {
   private let now: @Sendable () -> Timestamp
   private let ready: @Sendable (ListenAddress) -> Void
 
-  /// A broker on a store that nobody else uses.
-  ///
-  /// - Parameters:
-  ///   - now: the wall clock.
-  ///   - ready: told of the address, with its real port, once connections are taken.
+  /// A broker on a store that nobody else uses. `now` is the wall clock; `ready` is told of the
+  /// address, with its real port, once connections are taken.
   package init(
     configuration: BrokerConfiguration, store: any SampleStore, logger: Logger,
     now: @escaping @Sendable () -> Timestamp, ready: @escaping @Sendable (ListenAddress) -> Void
@@ -86,21 +83,18 @@ package struct Broker: Service {
         for await status in parts.presence { await parts.hub.deviceChanged(status) }
       }
       tasks.addTask {
+        // However the server ends, also when it cannot listen at all, the other two end with it.
+        defer {
+          pipeline.stop()
+          parts.presenceEnds()
+        }
         try await withGracefulShutdownHandler {
           try await application.run()
         } onGracefulShutdown: {
           sayGoodbye(parts)
         }
-        pipeline.stop()
-        parts.presenceEnds()
       }
-      do {
-        try await tasks.waitForAll()
-      } catch {
-        pipeline.stop()
-        parts.presenceEnds()
-        throw error
-      }
+      try await tasks.waitForAll()
     }
   }
 

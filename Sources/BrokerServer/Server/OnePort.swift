@@ -22,6 +22,7 @@ struct OnePort: Sendable {
     hostCheck = HostCheck(loopbackOnly: configuration.listen.isLoopback)
     var base = WebSocketConfiguration()
     base.handshakeTimeout = TimeAmount(configuration.requestTimeout)
+    base.closeTimeout = TimeAmount(configuration.closeTimeout)
     base.maxMessageBytes = configuration.devices.maxMessageBytes
     base.maxFrameBytes = configuration.devices.maxMessageBytes
     base.compression = configuration.compression.map { DeflateSettings($0) }
@@ -49,7 +50,8 @@ struct OnePort: Sendable {
       return .refuse(
         HTTPRefusal(
           .badRequest,
-          body: "An open broker wants /v1/device?device=ID, a name of 1 to 64 bytes (RFC 8428 4.5.1).\n"
+          body:
+            "An open broker wants /v1/device?device=ID, a name of 1 to 64 bytes (RFC 8428 4.5.1).\n"
         ))
     }
     let links = links
