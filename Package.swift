@@ -125,6 +125,6 @@ let package = Package(
     tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("ArchitectureTests"),
-    tests("EndToEndTests", ["TestSupport"], exclude: ["Peers"]),
+    tests("EndToEndTests", ["TestSupport"], exclude: ["Conformance", "Peers"]),
   ]
 )

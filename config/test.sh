@@ -23,6 +23,9 @@ command -v swift >/dev/null || {
 }
 
 packages=(ca-certificates curl git libsqlite3-dev libyaml-dev python3 python3-venv zlib1g-dev)
+# Other implementations of WebSocket, and the proxy in between.
+packages+=(libwebsockets-dev node-ws nodejs nginx-light openssl)
+command -v javac >/dev/null || packages+=(default-jdk-headless)
 for browser in chromium chromium-browser google-chrome; do
   if command -v "$browser" >/dev/null; then
     CHROMIUM=${CHROMIUM:-$browser}
@@ -43,6 +46,9 @@ if ! cmp -s "$peers" "$python/installed.txt"; then
   cp "$peers" "$python/installed.txt"
 fi
 export HAWSER_TEST_PYTHON=$python/bin/python
+# The conformance suite has one of its own as well: it may need Python 2.7.
+WSCONF_VENVS=$root/.build/ws-conformance PYTHONDONTWRITEBYTECODE=1 \
+  "$python/bin/python" Tests/EndToEndTests/Conformance/run_server_suite.py --setup-only
 export HAWSER_TEST_ARTEFACTS=$root/.build/test-artefacts
 
 swift format lint --strict --parallel --recursive Package.swift Sources Tests

@@ -4,7 +4,7 @@ import TestSupport
 
 extension EndToEndTests {
   /// What happens to links and data when the broker goes and comes back.
-  @Suite("The broker goes and comes back")
+  @Suite("The broker goes and comes back", .timeLimit(.minutes(3)))
   struct BrokerRestart {
     @Test("Nothing acked is missing or doubled after kill -9")
     func killedWhileCounting() async throws {

@@ -4,7 +4,7 @@ import TestSupport
 
 extension EndToEndTests {
   /// The page's own modules, in the browser that they are for.
-  @Suite("The dashboard's modules")
+  @Suite("The dashboard's modules", .timeLimit(.minutes(3)))
   struct Dashboard {
     struct Evaluated: Decodable {
       var evaluated: [String]?

@@ -4,7 +4,7 @@ import TestSupport
 
 extension EndToEndTests {
   /// Starting and stopping the programs, and what they say when they cannot start.
-  @Suite("Starting and stopping")
+  @Suite("Starting and stopping", .timeLimit(.minutes(3)))
   struct ProgramStart {
     @Test("The broker answers health and readiness, and serves its dashboard")
     func answers() async throws {

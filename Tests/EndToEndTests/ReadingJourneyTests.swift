@@ -4,7 +4,7 @@ import TestSupport
 
 extension EndToEndTests {
   /// One reading's way from this machine's sensors to whoever looks.
-  @Suite("A reading's journey")
+  @Suite("A reading's journey", .timeLimit(.minutes(3)))
   struct ReadingJourney {
     @Test("The agent's readings reach an independent client over a compressed live link")
     func liveClient() async throws {

@@ -15,6 +15,17 @@ package enum FreePort {
   }
 
   private static func isFree(_ port: Int) -> Bool {
+    attempt(bind, at: port)
+  }
+
+  /// Whether somebody listens on a loopback port; it sees a connection that ends at once.
+  package static func isServed(_ port: Int) -> Bool {
+    attempt(connect, at: port)
+  }
+
+  private static func attempt(
+    _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, at port: Int
+  ) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = sockaddr_in()
@@ -23,7 +34,7 @@ package enum FreePort {
     address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
     return withUnsafePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+        call(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
       }
     }
   }
