@@ -16,6 +16,8 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
   /// How far this attempt has come; a timeout names it.
   private(set) var step = HandshakeError.Step.connect
   private var bytes = ByteBuffer()
+  /// The server's refusal, while its body is gathered.
+  private var refusal: HTTPResponseHead?
   private var promise: EventLoopPromise<WebSocketConnection>?
   private var delegate: (any WebSocketDelegate)?
 
@@ -38,7 +40,8 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     guard let promise else { return }
     self.promise = nil
     delegate = nil
-    promise.fail(error)
+    // Whatever cut its body short, the refusal is what happened.
+    promise.fail(refusal.flatMap(handshakeError(of:)) ?? error)
     context?.close(promise: nil)
   }
 
@@ -71,6 +74,7 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     var arrived = unwrapInboundIn(data)
     bytes.writeBuffer(&arrived)
     resources.giveBackReceive(arrived)
+    if let refusal { return gatherBody(context, refusal) }
     switch HTTPHead.response(bytes.readableBytesView) {
     case .incomplete:
       if bytes.readableBytes > plan.shared.configuration.maxHeaderBytes { malformed(context) }
@@ -125,15 +129,38 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
   }
 
   private func upgradeAnswered(_ context: ChannelHandlerContext, _ head: HTTPResponseHead) {
-    let prefix =
-      bytes.getString(at: bytes.readerIndex, length: min(1024, bytes.readableBytes)) ?? ""
+    guard head.status.code == 101 else {
+      refusal = head
+      return gatherBody(context, head)
+    }
     do throws(HandshakeError) {
-      let agreed = try handshake.check(head, bodyPrefix: prefix)
+      let agreed = try handshake.check(head, bodyPrefix: "")
       open(context, agreed)
     } catch {
       fail(error, context)
     }
   }
+
+  /// Waits for the beginning of a refusal's body: it often says what the status does not.
+  private func gatherBody(_ context: ChannelHandlerContext, _ head: HTTPResponseHead) {
+    let length = head.headers.first(name: "Content-Length").flatMap { Int($0) }
+    let isChunked = head.headers.contains(name: "Transfer-Encoding")
+    let wanted = isChunked ? 0 : min(length ?? .max, Self.bodyPrefixBytes)
+    if bytes.readableBytes >= wanted { fail(.dropped(.upgrade), context) }
+  }
+
+  private func handshakeError(of head: HTTPResponseHead) -> HandshakeError? {
+    let length = min(Self.bodyPrefixBytes, bytes.readableBytes)
+    let prefix = bytes.getString(at: bytes.readerIndex, length: length) ?? ""
+    do throws(HandshakeError) {
+      _ = try handshake.check(head, bodyPrefix: prefix)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private static let bodyPrefixBytes = 1024
 
   private func open(_ context: ChannelHandlerContext, _ agreed: ClientHandshake.Agreement) {
     guard let promise, let delegate else { return }

@@ -9,9 +9,18 @@ package final class PreparedMessage: Sendable {
   struct Variant: Sendable {
     var isCompressed: Bool
     /// The whole frame as a server sends it.
-    var frame: ByteBuffer
+    var frame: Frame
     /// The frame's payload.
     var payload: ByteBuffer
+  }
+
+  /// A frame's bytes, with an identity by which connections that send the same can be told.
+  final class Frame: Sendable {
+    let bytes: ByteBuffer
+
+    init(_ bytes: ByteBuffer) {
+      self.bytes = bytes
+    }
   }
 
   /// The message as it was given.
@@ -45,20 +54,19 @@ package final class PreparedMessage: Sendable {
   /// How many different compressed forms exist so far.
   package var compressedVariants: Int { compressed.withLock { $0.count } }
 
-  /// What `connection` is to be sent. Call on its loop.
-  func variant(for connection: WebSocketConnection) -> Variant {
-    guard let deflate = connection.deflate,
-      let settings = connection.configuration.compression,
+  /// What peers are to be sent that keep 2^`limitBits` bytes of window, nil for none that inflate.
+  func variant(
+    limitBits: Int?, _ configuration: WebSocketConfiguration, _ resources: LoopResources
+  ) -> Variant {
+    guard let limitBits, let settings = configuration.compression,
       bytes.readableBytes >= settings.minimumBytes
     else { return plain }
-    let limit = deflate.sending(as: connection.role).windowBits
-    // A window that the whole message fits in is the same for all peers that have at least that.
-    let shape = Deflater.Shape(
-      bytes: bytes.readableBytes, dictionary: 0, limitBits: min(limit, settings.windowBits),
-      level: settings.level)
+    // Where the whole message fits a window, the result is the same for every larger one.
+    let (shape, _) = Deflater.Shape.choose(
+      bytes: bytes.readableBytes, history: 0, limitBits: limitBits, level: settings.level)
     return compressed.withLock { variants in
       for known in variants where known.shape == shape { return known.variant }
-      let variant = compress(shape, connection.resources)
+      let variant = compress(shape, resources)
       variants.append((shape, variant))
       return variant
     }
@@ -84,6 +92,6 @@ package final class PreparedMessage: Sendable {
     frame.writeBytes(payload)
     var inner = frame
     inner.moveReaderIndex(forwardBy: head)
-    return Variant(isCompressed: isCompressed, frame: frame, payload: inner)
+    return Variant(isCompressed: isCompressed, frame: Frame(frame), payload: inner)
   }
 }

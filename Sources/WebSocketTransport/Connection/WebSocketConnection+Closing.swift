@@ -85,6 +85,8 @@ extension WebSocketConnection {
     }
     startCloseDeadline()
     flushNow()
+    // The peer's end of TCP is only seen while reading.
+    resumeReading()
   }
 
   /// The peer's Close frame came: answers it, unless it is the answer.
@@ -144,6 +146,7 @@ extension WebSocketConnection {
     releaseLoans()
     backlog = nil
     outbox = nil
+    batch = nil
     inboundWindow.drop()
     outboundWindow.drop()
     let end = ending?.end ?? WebSocketEnd(cause: .dropped)

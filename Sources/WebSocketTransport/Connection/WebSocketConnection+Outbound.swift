@@ -41,7 +41,7 @@ extension WebSocketConnection {
     guard phase == .open else { return false }
     counters.messagesOut &+= 1
     counters.messageBytesOut &+= UInt64(prepared.bytes.readableBytes)
-    let variant = prepared.variant(for: self)
+    let variant = resources.variant(of: prepared, for: self)
     if variant.isCompressed && outboundWindow.allocatedBytes > 0 {
       // The peer's window takes this message in as well, so the next one with history has to know of
       // it. A connection that only ever gets shared messages needs no window: its history stays empty.
@@ -81,14 +81,16 @@ extension WebSocketConnection {
   /// message that will be sent compressed enters the history.
   private func compress(_ plain: UnsafeRawBufferPointer) -> Bool {
     guard let deflate, let settings = configuration.compression,
-      plain.count >= settings.minimumBytes, Compressibility.promises(plain)
+      settings.minimumBytes...Int(Int32.max) ~= plain.count, Compressibility.promises(plain)
     else { return false }
     let ours = deflate.sending(as: role)
-    let shape = Deflater.Shape(
-      bytes: plain.count, dictionary: outboundWindow.bytes.count,
+    let history = outboundWindow.bytes
+    let (shape, used) = Deflater.Shape.choose(
+      bytes: plain.count, history: history.count,
       limitBits: min(ours.windowBits, settings.windowBits), level: settings.level)
+    let dictionary = UnsafeRawBufferPointer(rebasing: history.suffix(used))
     guard let deflater = resources.deflater(shape),
-      deflater.compress(plain, dictionary: outboundWindow.bytes, into: &resources.scratch)
+      deflater.compress(plain, dictionary: dictionary, into: &resources.scratch)
     else { return false }
     outboundWindow.append(plain)
     return true
@@ -137,26 +139,35 @@ extension WebSocketConnection {
     self.outbox = outbox
   }
 
-  /// Puts a frame that other connections get as well into the outbox: by itself it is not copied.
-  private func appendShared(_ frame: ByteBuffer) {
-    guard outbox != nil else {
-      outbox = frame
-      outboxIsShared = true
-      return
+  /// Puts a frame that other connections get as well into the outbox: as long as nothing else is
+  /// there, without copying it.
+  private func appendShared(_ frame: PreparedMessage.Frame) {
+    if outbox == nil {
+      guard let batch else {
+        self.batch = resources.batch(beginningWith: frame)
+        return
+      }
+      if let longer = batch.followed(by: frame) {
+        self.batch = longer
+        return
+      }
     }
     var owned = ownedOutbox()
-    owned.writeImmutableBuffer(frame)
+    owned.writeImmutableBuffer(frame.bytes)
     outbox = owned
   }
 
   /// The outbox, taken out of the connection so that it can be written to without being copied.
   private func ownedOutbox() -> ByteBuffer {
-    guard let current = outbox else { return resources.takeOutbox() }
-    outbox = nil
-    guard outboxIsShared else { return current }
-    outboxIsShared = false
+    if let current = outbox {
+      outbox = nil
+      return current
+    }
     var owned = resources.takeOutbox()
-    owned.writeImmutableBuffer(current)
+    if let batch {
+      owned.writeImmutableBuffer(batch.bytes)
+      self.batch = nil
+    }
     return owned
   }
 
@@ -179,23 +190,31 @@ extension WebSocketConnection {
     guard let context, phase != .ended else { return }
     while context.channel.isWritable {
       fillFromBacklog()
-      guard let bytes = outbox else { break }
-      let isShared = outboxIsShared
-      outbox = nil
-      outboxIsShared = false
-      counters.wireBytesOut &+= UInt64(bytes.readableBytes)
-      context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-      if !isShared { resources.giveBackOutbox(bytes) }
+      if let batch {
+        self.batch = nil
+        write(batch.bytes, context)
+      } else if let bytes = outbox {
+        outbox = nil
+        write(bytes, context)
+        resources.giveBackOutbox(bytes)
+      } else {
+        break
+      }
       guard phase != .ended else { return }
     }
-    if outbox == nil && backlog == nil { ending?.everythingWritten(self) }
+    if outbox == nil && batch == nil && backlog == nil { ending?.everythingWritten(self) }
     reportWritability()
+  }
+
+  private func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+    counters.wireBytesOut &+= UInt64(bytes.readableBytes)
+    context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
   }
 
   /// Moves frames of long messages to the outbox, about one watermark's worth.
   private func fillFromBacklog() {
     guard let backlog else { return }
-    while (outbox?.readableBytes ?? 0) < configuration.highWatermarkBytes,
+    while waitingBytes - backlog.bytes < configuration.highWatermarkBytes,
       let (header, payload) = backlog.nextFrame(fragmentBytes: configuration.fragmentBytes)
     {
       payload.withUnsafeReadableBytes { append(header, $0) }
@@ -205,7 +224,15 @@ extension WebSocketConnection {
 
   // MARK: Flow control
 
-  private var waitingBytes: Int { (outbox?.readableBytes ?? 0) + (backlog?.bytes ?? 0) }
+  private var waitingBytes: Int {
+    (batch?.bytes.readableBytes ?? outbox?.readableBytes ?? 0) + (backlog?.bytes ?? 0)
+  }
+
+  /// What limits a message prepared for many: this peer's window, nil where it inflates nothing.
+  var preparedLimitBits: Int? {
+    guard let deflate, let settings = configuration.compression else { return nil }
+    return min(deflate.sending(as: role).windowBits, settings.windowBits)
+  }
 
   /// Bytes accepted for sending that the kernel does not have yet.
   package var bufferedBytes: Int {

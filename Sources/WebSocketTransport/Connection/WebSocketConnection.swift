@@ -8,8 +8,11 @@ package import NIOCore
 /// deadlines, and gathers what is sent into one flush a loop tick. What it does not need while idle it
 /// borrows from its loop (`LoopResources`).
 package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
+  /// Bytes as the channel reads them.
   package typealias InboundIn = ByteBuffer
+  /// Nothing is written through this handler from further in.
   package typealias OutboundIn = ByteBuffer
+  /// Bytes for the channel to write.
   package typealias OutboundOut = ByteBuffer
 
   /// How far the connection is. Each state is only left for a later one.
@@ -50,8 +53,10 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
   var isPaused = false
   var readIsHeldBack = false
 
+  /// Frames of this connection alone, to be written next; nil while there are none, or a batch.
   var outbox: ByteBuffer?
-  var outboxIsShared = false
+  /// Frames that other connections have as well, to be written next; nil while there is an outbox.
+  var batch: SharedBatch?
   var backlog: Backlog?
   var outboundWindow: PlaintextWindow
   var flushIsQueued = false
@@ -112,17 +117,20 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
     context?.read()
   }
 
+  /// Holds reads back while reading is paused.
   package func read(context: ChannelHandlerContext) {
     if isPaused && phase == .open { readIsHeldBack = true } else { context.read() }
   }
 
   // MARK: The channel's life
 
+  /// Opens the connection where the channel is active already. On the loop.
   package func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
     if context.channel.isActive { open(context) }
   }
 
+  /// Opens the connection.
   package func channelActive(context: ChannelHandlerContext) {
     open(context)
     context.fireChannelActive()
@@ -143,6 +151,7 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
     delegate?.webSocketOpened(self)
   }
 
+  /// Parses what one read brought.
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let buffer = unwrapInboundIn(data)
     counters.wireBytesIn &+= UInt64(buffer.readableBytes)
@@ -151,15 +160,18 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
     resources.giveBackReceive(buffer)
   }
 
+  /// One read is done: a message in progress keeps only what it needs.
   package func channelReadComplete(context: ChannelHandlerContext) {
     settleMessageBuffer()
   }
 
+  /// The transport takes more again, or no more.
   package func channelWritabilityChanged(context: ChannelHandlerContext) {
     flushNow()
     context.fireChannelWritabilityChanged()
   }
 
+  /// The peer's half-closing ends the connection; quiescing closes it with 1001.
   package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     switch event {
     // Half-open connections have no meaning here: without the peer's Close frame this is the end.
@@ -170,16 +182,19 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
     context.fireUserInboundEventTriggered(event)
   }
 
+  /// TCP is over: tells the delegate.
   package func channelInactive(context: ChannelHandlerContext) {
     finish()
     context.fireChannelInactive()
   }
 
+  /// Ends the connection, if the channel has not.
   package func handlerRemoved(context: ChannelHandlerContext) {
     finish()
     self.context = nil
   }
 
+  /// TCP or TLS failed: the connection ends with `transport`.
   package func errorCaught(context: ChannelHandlerContext, error: any Error) {
     transportFailed(error)
   }

@@ -20,8 +20,11 @@ package protocol WebSocketDelegate: AnyObject {
 }
 
 extension WebSocketDelegate {
+  /// Does nothing.
   package func webSocketOpened(_ connection: WebSocketConnection) {}
+  /// Does nothing.
   package func webSocketWritabilityChanged(_ connection: WebSocketConnection) {}
+  /// Does nothing.
   package func webSocketReceivedPong(_ connection: WebSocketConnection, payload: ByteBuffer) {}
 }
 

@@ -12,17 +12,29 @@ package final class Deflater {
     /// zlib's compression level, 1 to 9.
     package var level: Int
 
-    /// The stream for `bytes` of plaintext behind `dictionary` bytes of history, with distances that
-    /// fit a peer's window of 2^`limitBits`. zlib never looks back further than 2^windowBits − 262
-    /// bytes, so its 9 bits also honour a window of 8 (250 ≤ 256).
-    package init(bytes: Int, dictionary: Int, limitBits: Int, level: Int) {
+    /// The stream for `bytes` of plaintext behind `history` of which at most 2^`limitBits` bytes may
+    /// be looked back on, and how much of the history, its end, is to be given to it.
+    ///
+    /// zlib looks back 262 bytes less than its own window. So its 9 bits also honour a limit of 8
+    /// (250 ≤ 256); and where message and history together fit the limit, a larger window of its own
+    /// makes all of them reachable without any distance growing over the limit.
+    package static func choose(
+      bytes: Int, history: Int, limitBits: Int, level: Int
+    ) -> (shape: Shape, historyBytes: Int) {
+      let limit = 1 << limitBits
+      let reachable = (1 << max(9, limitBits)) - lookahead
+      let fitsWhole = bytes <= limit && (history == 0 || limit - bytes > reachable)
+      let used = fitsWhole ? min(history, limit - bytes) : history
+      let most = fitsWhole ? 15 : max(9, limitBits)
       var bits = 9
-      while bits < max(9, limitBits) && 1 << bits < bytes + dictionary + 262 { bits += 1 }
-      windowBits = bits
+      while bits < most && 1 << bits < bytes + used + lookahead { bits += 1 }
       // The hash table is cleared for every message, so it is kept in proportion to it.
-      memoryLevel = bytes <= 1024 ? 3 : bytes <= 8192 ? 5 : 8
-      self.level = level
+      let memory = bytes <= 1024 ? 3 : bytes <= 8192 ? 5 : 8
+      return (Shape(windowBits: bits, memoryLevel: memory, level: level), used)
     }
+
+    /// zlib's MIN_LOOKAHEAD.
+    private static let lookahead = 262
   }
 
   /// The stream's shape.

@@ -16,14 +16,23 @@ package final class LoopResources {
   private var inflaters: [Inflater] = []
   private var deflaters: [Deflater.Shape: Deflater] = [:]
   private var messageBuffer: ByteBuffer?
-  private var outbox: ByteBuffer?
+  private var outboxes: [ByteBuffer] = []
   private var receiveBuffer: ByteBuffer?
   private var toFlush: [WebSocketConnection] = []
   private var flushing: [WebSocketConnection] = []
   private var flushScheduled = false
+  /// Rows of prepared messages of this tick, by their first frame.
+  private var batches: [ObjectIdentifier: SharedBatch] = [:]
+  private var lastPrepared:
+    (
+      message: PreparedMessage, limitBits: Int?, shared: SharedConfiguration,
+      variant: PreparedMessage.Variant
+    )?
 
   /// Streams kept while nobody uses them.
   private static let keptStreams = 4
+  /// Outboxes kept; of the connections with something to send in one tick, most are served one by one.
+  private static let keptOutboxes = 16
   /// A buffer that grew beyond this is not kept.
   private static let keptBufferBytes = 64 * 1024
 
@@ -73,15 +82,19 @@ package final class LoopResources {
 
   /// Lends an empty buffer for frames to be written in this tick.
   func takeOutbox() -> ByteBuffer {
-    guard var buffer = outbox else { return ByteBufferAllocator().buffer(capacity: 4096) }
-    outbox = nil
+    guard var buffer = outboxes.popLast() else {
+      return ByteBufferAllocator().buffer(capacity: 4096)
+    }
     buffer.clear()
     return buffer
   }
 
-  /// Takes an outbox back once it was handed to the channel.
+  /// Takes an outbox back once it was handed to the channel, which may still hold it.
   func giveBackOutbox(_ buffer: ByteBuffer) {
-    if buffer.storageCapacity <= Self.keptBufferBytes { outbox = buffer }
+    guard buffer.storageCapacity <= Self.keptBufferBytes, outboxes.count < Self.keptOutboxes else {
+      return
+    }
+    outboxes.append(buffer)
   }
 
   /// Lends the buffer that the next read of any connection goes into.
@@ -99,6 +112,32 @@ package final class LoopResources {
     if buffer.storageCapacity == SharedReceiveAllocator.readBytes { receiveBuffer = buffer }
   }
 
+  // MARK: Prepared messages
+
+  /// What `connection` is to be sent of `prepared`. A fan-out asks for the same again and again.
+  func variant(of prepared: PreparedMessage, for connection: WebSocketConnection)
+    -> PreparedMessage.Variant
+  {
+    let limit = connection.preparedLimitBits
+    if let last = lastPrepared, last.message === prepared, last.limitBits == limit,
+      last.shared === connection.shared
+    {
+      return last.variant
+    }
+    let variant = prepared.variant(limitBits: limit, connection.configuration, self)
+    lastPrepared = (prepared, limit, connection.shared, variant)
+    return variant
+  }
+
+  /// The row that begins with `frame`, the same for every connection within a tick.
+  func batch(beginningWith frame: PreparedMessage.Frame) -> SharedBatch {
+    let key = ObjectIdentifier(frame)
+    if let known = batches[key] { return known }
+    let made = SharedBatch(frame)
+    batches[key] = made
+    return made
+  }
+
   // MARK: One flush a tick
 
   /// Has `connection` flushed once what the loop is doing now is done. Called at most once a
@@ -113,6 +152,8 @@ package final class LoopResources {
 
   private func flushAll() {
     flushScheduled = false
+    batches.removeAll(keepingCapacity: true)
+    lastPrepared = nil
     swap(&toFlush, &flushing)
     for connection in flushing { connection.flushNow() }
     flushing.removeAll(keepingCapacity: flushing.count <= 4096)

@@ -13,9 +13,13 @@ package import NIOHTTP1
 package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
   RemovableChannelHandler
 {
+  /// Bytes as the channel reads them.
   package typealias InboundIn = ByteBuffer
+  /// The same bytes, for whoever takes the connection over.
   package typealias InboundOut = ByteBuffer
+  /// Nothing is written through this handler from further in.
   package typealias OutboundIn = ByteBuffer
+  /// Bytes for the channel to write.
   package typealias OutboundOut = ByteBuffer
 
   /// Decides by a request's head; called on the channel's loop, answers on any.
@@ -56,6 +60,7 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
 
   // MARK: The channel's life
 
+  /// Takes the loop's buffer and sets the deadline. On the loop.
   package func handlerAdded(context: ChannelHandlerContext) {
     let resources = LoopResources.of(context.eventLoop)
     self.resources = resources
@@ -67,11 +72,13 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
 
   private var context: ChannelHandlerContext?
 
+  /// Lets go of everything.
   package func handlerRemoved(context: ChannelHandlerContext) {
     end()
     self.context = nil
   }
 
+  /// The peer is gone before anything was decided.
   package func channelInactive(context: ChannelHandlerContext) {
     end()
     context.fireChannelInactive()
@@ -83,6 +90,7 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
     bytes = ByteBuffer()
   }
 
+  /// Half-closing and quiescing end a connection that nothing was decided about.
   package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     switch event {
     case ChannelEvent.inputClosed where state != .waiting:
@@ -94,11 +102,13 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
     context.fireUserInboundEventTriggered(event)
   }
 
+  /// TCP or TLS failed: closes without a word.
   package func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // Nothing was agreed with this peer that could be said in return: TLS failed, or TCP did.
     context.close(promise: nil)
   }
 
+  /// The wheel's call: the time for a request or an answer is over.
   package override func deadlinePassed(now: NIODeadline) {
     guard let context else { return }
     switch state {
@@ -111,6 +121,7 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
 
   // MARK: Reading
 
+  /// Holds reads back while more than a head's worth waits for a decision.
   package func read(context: ChannelHandlerContext) {
     if state == .waiting && bytes.readableBytes > shared.configuration.maxHeaderBytes {
       readIsHeldBack = true
@@ -119,6 +130,7 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
     }
   }
 
+  /// Gathers the head, and keeps what comes behind it.
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var arrived = unwrapInboundIn(data)
     switch state {

@@ -13,12 +13,42 @@ struct LoopbackTests {
     let messages = (0..<100).map { index in
       #"[{"bn":"pi-lab-7/","n":"cpu-temp","u":"Cel","t":\#(index),"v":\#(40 + index % 7).25}]"#
     }
-    let (echoed, end) = try await converse(messages, port: server.port)
+    let (echoed, end) = try await converse(messages, to: "ws://127.0.0.1:\(server.port)/echo")
     #expect(echoed == messages)
     #expect(
       end
         == WebSocketEnd(
           cause: .closedHere, code: 1000, reason: "", sentCode: 1000, clean: true))
+    try await server.stop()
+  }
+
+  @Test("Messages far over a socket's buffers come back whole, in both directions at once")
+  func largeMessages() async throws {
+    var configuration = WebSocketConfiguration()
+    configuration.maxMessageBytes = 8 << 20
+    configuration.maxFrameBytes = 8 << 20
+    configuration.compression = nil
+    let server = try await LoopbackServer.start(configuration)
+    let messages = (1...3).map { String(repeating: "0123456789abcdef", count: $0 * 80_000) }
+    let (echoed, end) = try await converse(
+      messages, to: "ws://127.0.0.1:\(server.port)/echo", configuration: configuration)
+    #expect(echoed == messages)
+    #expect(end.clean)
+    try await server.stop()
+  }
+
+  @Test("An error of the protocol reaches the peer as a Close frame, never as a reset")
+  func failureArrives() async throws {
+    var configuration = WebSocketConfiguration()
+    configuration.maxMessageBytes = 1000
+    configuration.compression = nil
+    let server = try await LoopbackServer.start(configuration)
+    let (_, end) = try await converse(
+      [String(repeating: "x", count: 500_000)], to: "ws://127.0.0.1:\(server.port)/",
+      configuration: configuration)
+    #expect(end.cause == .closedByPeer)
+    #expect(end.code == 1009)
+    #expect(end.reason == "message over 1000 bytes")
     try await server.stop()
   }
 
@@ -33,21 +63,6 @@ struct LoopbackTests {
     #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
     #expect(answer.hasSuffix("hello /v1/x hello"))
     try await server.stop()
-  }
-
-  private func converse(
-    _ messages: [String], port: Int
-  ) async throws -> ([String], WebSocketEnd) {
-    let url = try #require(WebSocketURL("ws://127.0.0.1:\(port)/echo"))
-    let loop = MultiThreadedEventLoopGroup.singleton.any()
-    let done = loop.makePromise(of: ([String], WebSocketEnd).self)
-    loop.execute {
-      let delegate = ConversationDelegate(messages, done: done)
-      WebSocketClient.connect(
-        to: url, configuration: SharedConfiguration(.init()), delegate: delegate, on: loop
-      ).whenFailure { done.fail($0) }
-    }
-    return try await done.futureResult.get()
   }
 
   /// Everything a server says to `request` until it closes.

@@ -62,6 +62,34 @@ struct OutboundTests {
     #expect(try plain.frames() == [.init(opcode: .text, payload: Array(telemetry.joined()))])
   }
 
+  @Test("Several prepared messages in a tick go out in order, whoever gets which of them")
+  func batches() throws {
+    var generator = SeededGenerator(seed: 6)
+    let messages = (0..<12).map { number in
+      PreparedMessage(binary: ByteBuffer(repeating: UInt8(number), count: number * number * 20))
+    }
+    let loop = EmbeddedEventLoop()
+    let peers = try (0..<8).map { _ in try TestPeer(loop: loop) }
+    for _ in 0..<20 {
+      var expected = peers.map { _ in [[UInt8]]() }
+      for message in messages {
+        for (index, peer) in peers.enumerated() {
+          let choice = Int.random(in: 0..<10, using: &generator)
+          if choice > 2 {
+            peer.connection.send(message)
+            expected[index].append(Array(message.bytes.readableBytesView))
+          } else if choice == 0 {
+            peer.connection.send(binary: [7, 7])
+            expected[index].append([7, 7])
+          }
+        }
+      }
+      for (index, peer) in peers.enumerated() {
+        #expect(try peer.frames().map(\.payload) == expected[index])
+      }
+    }
+  }
+
   @Test("Prepared messages and messages with history mix freely")
   func mixed() throws {
     let ordinary = StreamingPeer(sending: (true, 15), receiving: (true, 15))

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import Testing
 import WebSocketTransport
 
@@ -11,7 +12,7 @@ struct LoopbackServer {
   var port: Int { channel.localAddress?.port ?? 0 }
 
   static func start(
-    _ configuration: WebSocketConfiguration = .init(),
+    _ configuration: WebSocketConfiguration = .init(), tls: NIOSSLContext? = nil,
     decide: @escaping FirstRequestHandler.Decide = { _, channel in
       channel.eventLoop.makeSucceededFuture(.upgrade(.init { EchoDelegate() }))
     }
@@ -22,6 +23,9 @@ struct LoopbackServer {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          if let tls {
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+          }
           try channel.pipeline.syncOperations.addHandler(
             FirstRequestHandler(
               configuration: shared, decide: decide, installHTTP: Self.installHello))
@@ -69,6 +73,25 @@ private final class HelloHandler: ChannelInboundHandler {
       }
     }
   }
+}
+
+/// One conversation with an echoing server, and how it ended; throws what connecting failed with.
+func converse(
+  _ messages: [String] = ["hello"], to url: String,
+  configuration: WebSocketConfiguration = .init(), tls: ClientTLS? = nil,
+  proxy: ProxyPolicy = .direct
+) async throws -> ([String], WebSocketEnd) {
+  let url = try #require(WebSocketURL(url))
+  let loop = MultiThreadedEventLoopGroup.singleton.any()
+  let done = loop.makePromise(of: ([String], WebSocketEnd).self)
+  loop.execute {
+    let delegate = ConversationDelegate(messages, done: done)
+    WebSocketClient.connect(
+      to: url, configuration: SharedConfiguration(configuration), tls: tls, proxy: proxy,
+      delegate: delegate, on: loop
+    ).whenFailure { done.fail($0) }
+  }
+  return try await done.futureResult.get()
 }
 
 /// Sends the given messages one by one, each once the last one came back, then closes.

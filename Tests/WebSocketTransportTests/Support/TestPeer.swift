@@ -14,19 +14,20 @@ final class TestPeer {
     var text: String { String(decoding: payload, as: UTF8.self) }
   }
 
-  let channel = EmbeddedChannel()
+  let channel: EmbeddedChannel
   let delegate = RecordingDelegate()
   let connection: WebSocketConnection
   let role: WebSocketRole
   private var received: [UInt8] = []
   private var generator = SeededGenerator(seed: 7)
 
-  /// `role` is the connection's, not this peer's.
+  /// `role` is the connection's, not this peer's. Connections on one `loop` share what a loop shares.
   init(
     role: WebSocketRole = .server, _ configuration: WebSocketConfiguration = .init(),
-    deflate: DeflateParameters? = nil
+    deflate: DeflateParameters? = nil, loop: EmbeddedEventLoop = .init()
   ) throws {
     self.role = role
+    channel = EmbeddedChannel(loop: loop)
     connection = WebSocketConnection(
       role: role, shared: SharedConfiguration(configuration),
       resources: .of(channel.eventLoop), subprotocol: nil, deflate: deflate, delegate: delegate)
