@@ -16,9 +16,8 @@ package final class DeviceRegistry: Sendable {
   private let entries: Mutex<[DeviceID: Entry]>
   private let changed: @Sendable (DeviceStatus) -> Void
 
-  /// Starts with what the store remembers, all of it offline.
-  ///
-  /// - Parameter changed: told of every change of presence or labels, under no lock.
+  /// Starts with what the store remembers, all of it offline. `changed` is told of every change of
+  /// presence or labels, under no lock.
   package init(
     _ known: [StoredDevice] = [], changed: @escaping @Sendable (DeviceStatus) -> Void = { _ in }
   ) {

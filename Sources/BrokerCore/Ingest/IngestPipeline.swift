@@ -43,11 +43,8 @@ package actor IngestPipeline {
   private var lastCommit: CommitNumber
   private var stored: [EpochKey: SequenceRanges] = [:]
 
-  /// Takes up a store that was opened and has `lastCommit` as its newest commit.
-  ///
-  /// - Parameters:
-  ///   - now: the wall clock.
-  ///   - committed: told of every batch after its commit and before its acks, in order.
+  /// Takes up a store that was opened and has `lastCommit` as its newest commit. `now` is the wall
+  /// clock; `committed` is told of every batch after its commit and before its acks, in order.
   package init(
     store: any SampleStore, lastCommit: CommitNumber, catalog: SeriesCatalog,
     registry: DeviceRegistry, health: StoreHealth, configuration: Configuration,

@@ -95,7 +95,8 @@ struct LiveHistory {
       rows: page.rows.sorted { ($0.time, $0.series) < ($1.time, $1.series) },
       cursor: Cursor(commit: page.commit, frontier: frontier))
     if page.next != nil {
-      result.lost = Lost(from: from, to: frontier, reason: "more history than one subscription gets")
+      result.lost = Lost(
+        from: from, to: frontier, reason: "more history than one subscription gets")
     }
     return result
   }

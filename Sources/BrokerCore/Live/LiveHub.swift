@@ -72,18 +72,16 @@ package actor LiveHub {
 
   // MARK: - Readers
 
-  /// Answers a subscription: result, history, then live data.
-  ///
-  /// - Parameters:
-  ///   - request: the id of the JSON-RPC request to answer.
-  ///   - reader: who asks; must not be gone yet.
+  /// Answers a subscription: result, history, then live data. `request` is the id of the JSON-RPC
+  /// request that asked for it.
   package func subscribe(
     _ subscription: Subscription, since: Since, request: String, reader: ReaderID
   ) async {
     let id = feed(for: subscription)
     guard feeds[id]?.readers.contains(reader) == false, feeds[id]?.joiners[reader] == nil else {
       outlet.send(
-        LiveAnswer.refusal(request, RPCError(.conflict, "this is subscribed to already", field: "query")),
+        LiveAnswer.refusal(
+          request, RPCError(.conflict, "this is subscribed to already", field: "query")),
         to: reader)
       return
     }
@@ -99,14 +97,17 @@ package actor LiveHub {
       feeds[id]?.joiners[reader] = nil
       dropIfUnused(id)
       logger.error("History could not be read", metadata: ["error": "\(error)"])
-      outlet.send(LiveAnswer.refusal(request, RPCError(.busy, "the store cannot be read at the moment")), to: reader)
+      outlet.send(
+        LiveAnswer.refusal(request, RPCError(.busy, "the store cannot be read at the moment")),
+        to: reader)
     }
   }
 
   /// Ends one subscription of a reader; false if it has none of that name.
   package func unsubscribe(_ reader: ReaderID, feed name: String) -> Bool {
     guard let id = feeds.keys.first(where: { $0.description == name }),
-      feeds[id]?.readers.remove(reader) != nil || feeds[id]?.joiners.removeValue(forKey: reader) != nil
+      feeds[id]?.readers.remove(reader) != nil
+        || feeds[id]?.joiners.removeValue(forKey: reader) != nil
     else { return false }
     outlet.leave(reader, feed: id)
     dropIfUnused(id)
@@ -159,8 +160,9 @@ package actor LiveHub {
     if feeds[id]?.waiting != nil { feeds[id]?.seed(states) }
   }
 
-  private func answer(_ request: String, reader: ReaderID, feed id: FeedID, history: LiveHistory.Result)
-  {
+  private func answer(
+    _ request: String, reader: ReaderID, feed id: FeedID, history: LiveHistory.Result
+  ) {
     // Gone while its history was read?
     guard let feed = feeds[id], let joiner = feed.joiners[reader] else { return }
     let series = feed.members.sorted().compactMap { catalog[$0] }

@@ -60,7 +60,7 @@ package final class SQLiteStore: SampleStore {
 
   package func history(_ request: HistoryRequest) async throws -> HistoryPage {
     try await attempt { [pool] in
-      try await pool.read { db in 
+      try await pool.read { db in
         try SQLiteHistory(db, withSketch: request.functions.contains { $0.quantile != nil })
           .page(request)
       }
