@@ -103,6 +103,7 @@ let package = Package(
         "LinuxSensors", "AgentCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport",
         "Settings", arguments, lifecycle, unixSignals, logging,
       ]),
+    tests("TelemetryModelTests", ["TelemetryModel"], exclude: ["SenML/Vectors"]),
     tests(
       "WebSocketTransportTests",
       nio + [
