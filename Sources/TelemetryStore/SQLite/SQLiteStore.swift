@@ -32,6 +32,9 @@ package final class SQLiteStore: SampleStore {
     }
   }
 
+  /// Migrates the file to this program's schema and reads what the broker keeps in memory.
+  ///
+  /// - Throws: ``StoreError``.
   package func open() async throws -> StoreContents {
     try await attempt { [pool] in
       try SQLiteSchema.migrator.migrate(pool)
@@ -44,12 +47,18 @@ package final class SQLiteStore: SampleStore {
     }
   }
 
+  /// Writes one batch in one transaction, synced to the disk before this returns.
+  ///
+  /// - Throws: ``StoreError``.
   package func commit(_ batch: IngestBatch) async throws {
     try await attempt { [pool] in
       try await pool.write { db in try SQLiteWriter.write(batch, to: db) }
     }
   }
 
+  /// Reads an epoch's stored packs on a snapshot.
+  ///
+  /// - Throws: ``StoreError``.
   package func ackedRanges(device: DeviceID, epoch: String) async throws -> SequenceRanges {
     try await attempt { [pool] in
       try await pool.read { db in
@@ -58,6 +67,9 @@ package final class SQLiteStore: SampleStore {
     }
   }
 
+  /// Reads rows on a snapshot; holds the writer up at no time.
+  ///
+  /// - Throws: ``StoreError``.
   package func history(_ request: HistoryRequest) async throws -> HistoryPage {
     try await attempt { [pool] in
       try await pool.read { db in
@@ -67,6 +79,9 @@ package final class SQLiteStore: SampleStore {
     }
   }
 
+  /// Makes windows of the readings in a span on a snapshot.
+  ///
+  /// - Throws: ``StoreError``.
   package func windows(
     of series: [SeriesID], resolution: Resolution, from: Timestamp, to: Timestamp, withSketch: Bool
   ) async throws -> WindowStates {
@@ -78,6 +93,9 @@ package final class SQLiteStore: SampleStore {
     }
   }
 
+  /// Reads packs given up on a snapshot, by device and then by time.
+  ///
+  /// - Throws: ``StoreError``.
   package func gaps(
     devices: [DeviceID], from: Timestamp, to: Timestamp
   ) async throws -> [StoredGap] {
@@ -88,6 +106,9 @@ package final class SQLiteStore: SampleStore {
     }
   }
 
+  /// The database's pages, used or free; without the write-ahead log.
+  ///
+  /// - Throws: ``StoreError``.
   package func sizeBytes() async throws -> Int64 {
     try await attempt { [pool] in
       try await pool.read { db in
@@ -98,6 +119,9 @@ package final class SQLiteStore: SampleStore {
     }
   }
 
+  /// Moves the write-ahead log into the file and closes it.
+  ///
+  /// - Throws: ``StoreError``.
   package func close() async throws {
     try await attempt { [pool] in
       // What is in the write-ahead log goes into the file, so that a copy of it alone is whole.
