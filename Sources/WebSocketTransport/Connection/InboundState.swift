@@ -18,6 +18,8 @@ struct InboundState {
   var isFinal = false
   var kind = Kind.none
   var isCompressed = false
+  /// The message's end has gone through the inflater.
+  var isInflated = false
   /// Checks text while it arrives.
   var utf8 = UTF8Checker()
   /// Frames of the message so far.

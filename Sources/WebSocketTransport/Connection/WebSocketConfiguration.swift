@@ -28,6 +28,10 @@ package struct WebSocketConfiguration: Sendable {
   /// A connection for which more than this many bytes wait is cut (`outboundOverflow`).
   package var maxBufferedBytes = 4 << 20
 
+  /// Frames may go to the socket without passing the pipeline's other handlers. They never do where
+  /// there is TLS; to be switched off where anything else has to see them.
+  package var writesPastPipeline = true
+
   /// Pings of a silent peer; nil for none.
   package var keepalive: Keepalive?
 

@@ -147,6 +147,7 @@ extension WebSocketConnection {
     backlog = nil
     outbox = nil
     batch = nil
+    directSocket = nil
     inboundWindow.drop()
     outboundWindow.drop()
     let end = ending?.end ?? WebSocketEnd(cause: .dropped)

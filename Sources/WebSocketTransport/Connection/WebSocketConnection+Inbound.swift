@@ -70,6 +70,7 @@ extension WebSocketConnection {
       }
       inbound.kind = header.opcode == .text ? .text : .binary
       inbound.isCompressed = header.compressed
+      inbound.isInflated = false
       inbound.fragments = 1
       inbound.utf8 = UTF8Checker()
       // What a head announces is not allocated before it is here.
@@ -145,15 +146,25 @@ extension WebSocketConnection {
       try inflater.inflate(piece, into: &message, limitBytes: limit)
       return
     }
+    let mark = inbound.isFinal && inbound.remaining == 0
     var rest = piece
     while let source = rest.baseAddress, !rest.isEmpty {
       let count = min(rest.count, Self.unmaskBytes)
-      resources.scratch.clear(capacity: count)
+      resources.scratch.clear(capacity: count + 4)
       Masking.apply(inbound.maskKey, from: source, to: resources.scratch.base, count: count)
       resources.scratch.count = count
       inbound.maskKey = Masking.rotated(inbound.maskKey, by: count)
-      try inflater.inflate(resources.scratch.bytes, into: &message, limitBytes: limit)
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      if mark && rest.isEmpty {
+        // The message's end in one go with its last bytes.
+        resources.scratch.base.storeBytes(
+          of: Inflater.endMark, toByteOffset: count, as: UInt32.self)
+        resources.scratch.count += 4
+        try inflater.inflateLast(resources.scratch.bytes, into: &message, limitBytes: limit)
+        inbound.isInflated = true
+      } else {
+        try inflater.inflate(resources.scratch.bytes, into: &message, limitBytes: limit)
+      }
     }
   }
 
@@ -194,7 +205,9 @@ extension WebSocketConnection {
   private func finishInflating(_ message: inout ByteBuffer) throws(WebSocketError) {
     guard let inflater = inbound.inflater else { return }
     let before = message.readableBytes
-    try inflater.finish(into: &message, limitBytes: configuration.maxMessageBytes)
+    if !inbound.isInflated {
+      try inflater.finish(into: &message, limitBytes: configuration.maxMessageBytes)
+    }
     resources.giveBack(inflater)
     inbound.inflater = nil
     let valid = message.withUnsafeReadableBytes { bytes in

@@ -188,7 +188,7 @@ extension WebSocketConnection {
   func flushNow() {
     flushIsQueued = false
     guard let context, phase != .ended else { return }
-    while context.channel.isWritable {
+    while transportIsWritable {
       fillFromBacklog()
       if let batch {
         self.batch = nil
@@ -207,8 +207,14 @@ extension WebSocketConnection {
   }
 
   private func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
-    counters.wireBytesOut &+= UInt64(bytes.readableBytes)
-    context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    let count = bytes.readableBytes
+    counters.wireBytesOut &+= UInt64(count)
+    let sent = directSocket?.send(bytes, context) ?? 0
+    guard sent < count else { return }
+    var rest = bytes
+    rest.moveReaderIndex(forwardBy: sent)
+    directSocket?.channelTakesOver()
+    context.writeAndFlush(wrapOutboundOut(rest), promise: nil)
   }
 
   /// Moves frames of long messages to the outbox, about one watermark's worth.
@@ -243,10 +249,10 @@ extension WebSocketConnection {
   /// Whether sending more is welcome: less than the high watermark waits. Nothing is refused before
   /// `maxBufferedBytes`; `webSocketWritabilityChanged` tells of changes.
   package var isWritable: Bool {
-    guard phase == .open, let context else { return false }
+    guard phase == .open else { return false }
     let mark =
       reportedWritable ? configuration.highWatermarkBytes : configuration.lowWatermarkBytes
-    return context.channel.isWritable && waitingBytes <= mark
+    return transportIsWritable && waitingBytes <= mark
   }
 
   private func reportWritability() {

@@ -60,6 +60,10 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
   var backlog: Backlog?
   var outboundWindow: PlaintextWindow
   var flushIsQueued = false
+  /// The channel's writability, as it last told.
+  var transportIsWritable = true
+  /// The way past the channel; nil where there is none.
+  var directSocket: DirectSocket?
   var reportedWritable = true
 
   var keepalive = KeepaliveMachine()
@@ -145,6 +149,8 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
       value: .init(
         low: configuration.lowWatermarkBytes,
         high: max(configuration.highWatermarkBytes, configuration.lowWatermarkBytes + 1)))
+    transportIsWritable = context.channel.isWritable
+    if configuration.writesPastPipeline { directSocket = DirectSocket(context) }
     if let settings = configuration.keepalive {
       resources.wheel.set(self, at: keepalive.begin(settings, now: eventLoop.now))
     }
@@ -167,6 +173,7 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
 
   /// The transport takes more again, or no more.
   package func channelWritabilityChanged(context: ChannelHandlerContext) {
+    transportIsWritable = context.channel.isWritable
     flushNow()
     context.fireChannelWritabilityChanged()
   }

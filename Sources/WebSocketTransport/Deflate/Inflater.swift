@@ -39,12 +39,26 @@ package final class Inflater {
     try run(piece, into: &output, limitBytes: limitBytes)
   }
 
+  /// Inflates the last piece of a message to the end of `output`, as `inflate` and `finish` would. The
+  /// four bytes behind `piece` are the flush mark that the sender cut off (`endMark`).
+  package func inflateLast(
+    _ pieceAndMark: UnsafeRawBufferPointer, into output: inout ByteBuffer, limitBytes: Int
+  ) throws(WebSocketError) {
+    let mark = Self.endMark.bitWidth / 8
+    guard sawInput || pieceAndMark.count > mark else { return }
+    try run(pieceAndMark, mark: mark, into: &output, limitBytes: limitBytes)
+    guard ended || hawser_inflate_between_blocks(&stream) != 0 else { throw .corruptDeflateData }
+  }
+
+  /// 00 00 FF FF in memory, which every flush ends with (RFC 7692 §7.2.1).
+  package static let endMark = UInt32(0x0000_FFFF).bigEndian
+
   /// Ends the message: supplies the flush mark that the sender cut off (RFC 7692 §7.2.2).
   package func finish(into output: inout ByteBuffer, limitBytes: Int) throws(WebSocketError) {
     // Some senders leave an empty message empty, and some end one with its final block.
     if !sawInput || ended { return }
     var status: WebSocketError?
-    withUnsafeBytes(of: UInt32(0x0000_FFFF).bigEndian) { mark in
+    withUnsafeBytes(of: Self.endMark) { mark in
       do throws(WebSocketError) {
         try run(mark, into: &output, limitBytes: limitBytes)
       } catch {
@@ -52,17 +66,19 @@ package final class Inflater {
       }
     }
     if let status { throw status }
-    guard hawser_inflate_between_blocks(&stream) != 0 else { throw .corruptDeflateData }
+    guard ended || hawser_inflate_between_blocks(&stream) != 0 else { throw .corruptDeflateData }
   }
 
+  /// Runs the stream over `piece`, of which the last `mark` bytes are the flush mark: they are not
+  /// needed where a final block ended the message.
   private func run(
-    _ piece: UnsafeRawBufferPointer, into output: inout ByteBuffer, limitBytes: Int
+    _ piece: UnsafeRawBufferPointer, mark: Int = 0, into output: inout ByteBuffer, limitBytes: Int
   ) throws(WebSocketError) {
     stream.next_in = UnsafeMutablePointer(mutating: piece.bindMemory(to: Bytef.self).baseAddress)
     stream.avail_in = UInt32(piece.count)
     while true {
       if ended {
-        guard stream.avail_in > 0 else { return }
+        guard stream.avail_in > 0 && Int(stream.avail_in) != mark else { return }
         hawser_inflate_continue(&stream)
         ended = false
       }

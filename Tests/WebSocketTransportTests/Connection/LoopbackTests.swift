@@ -37,6 +37,24 @@ struct LoopbackTests {
     try await server.stop()
   }
 
+  @Test("A burst over the kernel's buffers arrives whole and in order")
+  func burst() async throws {
+    let server = try await LoopbackServer.start(decide: { _, channel in
+      channel.eventLoop.makeSucceededFuture(.upgrade(.init { BurstDelegate() }))
+    })
+    let url = try #require(WebSocketURL("ws://127.0.0.1:\(server.port)/"))
+    let loop = MultiThreadedEventLoopGroup.singleton.any()
+    let done = loop.makePromise(of: [UInt32].self)
+    loop.execute {
+      WebSocketClient.connect(
+        to: url, configuration: SharedConfiguration(BurstDelegate.configuration),
+        delegate: CollectingDelegate(done), on: loop
+      ).whenFailure { done.fail($0) }
+    }
+    #expect(try await done.futureResult.get() == Array(0..<BurstDelegate.count))
+    try await server.stop()
+  }
+
   @Test("An error of the protocol reaches the peer as a Close frame, never as a reset")
   func failureArrives() async throws {
     var configuration = WebSocketConfiguration()
@@ -80,5 +98,57 @@ struct LoopbackTests {
       for try await part in inbound { answer.writeImmutableBuffer(part) }
       return String(buffer: answer)
     }
+  }
+}
+
+/// Sends far more than the kernel takes at once, numbered, as soon as it is open.
+private final class BurstDelegate: WebSocketDelegate {
+  static let count: UInt32 = 900
+  static var configuration: WebSocketConfiguration {
+    var configuration = WebSocketConfiguration()
+    configuration.compression = nil
+    return configuration
+  }
+
+  func webSocketOpened(_ connection: WebSocketConnection) {
+    send(from: 0, connection)
+  }
+
+  /// A part at a time, so that some find the channel holding bytes and some do not.
+  private func send(from start: UInt32, _ connection: WebSocketConnection) {
+    for number in start..<min(start + 90, Self.count) {
+      var message = ByteBuffer(integer: number)
+      message.writeRepeatingByte(7, count: 4500)
+      connection.send(binary: message)
+    }
+    guard start + 90 < Self.count else { return connection.close() }
+    let bound = NIOLoopBound((self, connection), eventLoop: connection.eventLoop)
+    connection.eventLoop.execute { bound.value.0.send(from: start + 90, bound.value.1) }
+  }
+
+  func webSocket(_ connection: WebSocketConnection, receivedText text: ByteBuffer) {}
+  func webSocket(_ connection: WebSocketConnection, receivedBinary binary: ByteBuffer) {}
+  func webSocketClosed(_ connection: WebSocketConnection, _ end: WebSocketEnd) {}
+}
+
+/// Notes each message's number.
+private final class CollectingDelegate: WebSocketDelegate {
+  private var numbers: [UInt32] = []
+  private let done: EventLoopPromise<[UInt32]>
+
+  init(_ done: EventLoopPromise<[UInt32]>) {
+    self.done = done
+  }
+
+  func webSocket(_ connection: WebSocketConnection, receivedText text: ByteBuffer) {}
+
+  func webSocket(_ connection: WebSocketConnection, receivedBinary binary: ByteBuffer) {
+    guard binary.readableBytes == 4504, let number = binary.getInteger(at: 0, as: UInt32.self)
+    else { return }
+    numbers.append(number)
+  }
+
+  func webSocketClosed(_ connection: WebSocketConnection, _ end: WebSocketEnd) {
+    done.succeed(numbers)
   }
 }

@@ -77,14 +77,33 @@ struct InflaterTests {
     #expect(throws: WebSocketError.corruptDeflateData) { try inflate(second) }
   }
 
+  /// Inflates in two calls and, where the mark comes with the last piece, in one: the same either way.
   private func inflate(_ payload: [UInt8], limit: Int = 1 << 20) throws -> [UInt8] {
+    let apart = Result {
+      try inflated { inflater, output in
+        try payload.withUnsafeBytes { try inflater.inflate($0, into: &output, limitBytes: limit) }
+        try inflater.finish(into: &output, limitBytes: limit)
+      }
+    }
+    let atOnce = Result {
+      try inflated { inflater, output in
+        let marked = payload + withUnsafeBytes(of: Inflater.endMark) { Array($0) }
+        try marked.withUnsafeBytes {
+          try inflater.inflateLast($0, into: &output, limitBytes: limit)
+        }
+      }
+    }
+    #expect((try? apart.get()) == (try? atOnce.get()))
+    return try atOnce.get()
+  }
+
+  private func inflated(
+    _ body: (Inflater, inout ByteBuffer) throws -> Void
+  ) throws -> [UInt8] {
     guard let inflater = Inflater() else { return [] }
     inflater.begin(window: .init(start: nil, count: 0))
     var output = ByteBuffer()
-    try payload.withUnsafeBytes {
-      try inflater.inflate($0, into: &output, limitBytes: limit)
-    }
-    try inflater.finish(into: &output, limitBytes: limit)
+    try body(inflater, &output)
     return Array(output.readableBytesView)
   }
 }

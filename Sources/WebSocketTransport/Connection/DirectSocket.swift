@@ -1,0 +1,48 @@
+import Glibc
+import NIOCore
+import NIOSSL
+
+/// The way past NIO's pending writes: while the channel holds nothing, frames go to the kernel with one
+/// `send` and nothing around it. That is what a fan-out to thousands of connections consists of.
+///
+/// What the kernel does not take goes through the channel, and everything behind it as well until the
+/// channel is empty again, so the order never changes. Used where the connection is alone with its
+/// socket: not behind TLS, and not where the configuration says otherwise.
+struct DirectSocket {
+  private let handle: NIOBSDSocket.Handle
+  /// Bytes may still wait in the channel: at first the handshake's.
+  private var channelMayHoldBytes = true
+
+  /// Nil where frames have to go through the pipeline.
+  init?(_ context: ChannelHandlerContext) {
+    let pipeline = context.pipeline.syncOperations
+    guard (try? pipeline.context(handlerType: NIOSSLServerHandler.self)) == nil,
+      (try? pipeline.context(handlerType: NIOSSLClientHandler.self)) == nil,
+      let handle = try? pipeline.withUnsafeTransportIfAvailable(
+        of: NIOBSDSocket.Handle.self, { $0 })
+    else { return nil }
+    self.handle = handle
+  }
+
+  /// Sends what the kernel takes at once and returns how many bytes that were.
+  mutating func send(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) -> Int {
+    // A channel that is not active may have closed its socket, and the handle be another's by now.
+    guard context.channel.isActive else { return 0 }
+    if channelMayHoldBytes {
+      let held = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
+      guard held == 0 else { return 0 }
+      channelMayHoldBytes = false
+    }
+    let sent = bytes.withUnsafeReadableBytes {
+      Glibc.send(
+        handle, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+    }
+    // An error is the channel's to find, and to report as it does.
+    return max(0, sent)
+  }
+
+  /// The rest goes through the channel.
+  mutating func channelTakesOver() {
+    channelMayHoldBytes = true
+  }
+}
