@@ -197,13 +197,17 @@ export class Chart {
 
 /** Bounds, ticks and labels of the vertical axis for the windows from index `first` on. */
 function valueScale(series, first) {
-  let { low, high } = series.extent(first);
+  const extent = series.extent(first);
+  let { low, high } = extent;
   if (low > high) [low, high] = [0, 1];
   // From zero where that is honest and still shows something; else closely around the values, but
   // never so closely that the last digit's noise fills the chart.
   if (low >= 0 && low <= 0.6 * high) low = 0;
   const least = Math.max(Math.abs(high), Math.abs(low)) * 0.02 || (series.unit === '/' ? 0.01 : 1);
   if (high - low < least) [low, high] = [low === 0 ? 0 : (low + high - least) / 2, (low + high + least) / 2];
+  // A share of a whole that never was above 100 % has no axis above it.
+  const whole = { '/': 1, '%': 100 }[series.unit] ?? Infinity;
+  if (high > whole && extent.high <= whole) [low, high] = [low - (high - whole), whole];
   const { divisor, symbol } = scaleFor(series.unit, Math.max(Math.abs(high), Math.abs(low)));
   const ladder = symbol.endsWith('iB') || symbol.endsWith('iB/s') ? [1, 2, 4, 5, 10] : undefined;
   const { step, values } = ticks(low / divisor, high / divisor, 3, ladder);
