@@ -124,6 +124,8 @@ let package = Package(
     tests("SettingsTests", ["Settings"]),
     tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),
     tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel"]),
+    tests(
+      "HawserAgentTests", nio + ["hawser-agent", "AgentCore", "Settings", "WebSocketTransport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("ArchitectureTests"),
     tests("EndToEndTests", ["TestSupport"], exclude: ["Conformance", "Peers"]),

@@ -11,12 +11,12 @@ import WebSocketTransport
 struct AgentConfiguration: Sendable {
   let device: DeviceID
   let url: WebSocketURL
-  let stateFolder: String
   let sampleInterval: Duration
   let sensors: [String]
   let diskPath: String
-  let spoolPacks: Int
-  let spoolBytes: Int
+  /// Nil for a spool in memory.
+  let spoolFolder: String?
+  let spool: DiskSpool.Limits
   let link: LinkMachine.Configuration
   let transport: SharedConfiguration
   let proxy: ProxyPolicy
@@ -40,12 +40,12 @@ struct AgentConfiguration: Sendable {
     guard let device, let url, problems.isEmpty else { throw SettingsErrors(problems: problems) }
     self.device = device
     self.url = url
-    stateFolder = settings[AgentSettings.state]
+    spoolFolder =
+      settings[AgentSettings.spoolStore] == "disk" ? settings[AgentSettings.state] + "/spool" : nil
+    spool = Self.spool(settings)
     sampleInterval = settings[AgentSettings.sampleInterval]
     sensors = settings[AgentSettings.sensors]
     diskPath = settings[AgentSettings.diskPath]
-    spoolPacks = settings[AgentSettings.spoolPacks]
-    spoolBytes = settings[AgentSettings.spoolBytes]
     caFile = settings[AgentSettings.caFile]
     link = Self.link(settings, isSecure: url.isSecure)
     transport = SharedConfiguration(Self.transport(settings))
@@ -57,6 +57,16 @@ struct AgentConfiguration: Sendable {
     var base = broker
     while base.hasSuffix("/") { base.removeLast() }
     return WebSocketURL("\(base)\(DeviceLink.path)?device=\(device)")
+  }
+
+  private static func spool(_ settings: Settings) -> DiskSpool.Limits {
+    var limits = DiskSpool.Limits()
+    limits.maxPacks = settings[AgentSettings.spoolPacks]
+    limits.maxBytes = settings[AgentSettings.spoolBytes]
+    // Space comes back by the segment: a small spool needs small ones.
+    limits.segmentBytes = max(4096, min(limits.segmentBytes, limits.maxBytes / 8))
+    limits.syncsEveryPack = settings[AgentSettings.spoolSync] == .zero
+    return limits
   }
 
   private static func link(
@@ -74,6 +84,8 @@ struct AgentConfiguration: Sendable {
     link.backoff.ceiling = settings[AgentSettings.reconnectMost]
     link.backoff.goodAfter = settings[AgentSettings.reconnectReset]
     link.backoff.afterRefusal = settings[AgentSettings.reconnectRefused]
+    let sync = settings[AgentSettings.spoolSync]
+    if sync > .zero, settings[AgentSettings.spoolStore] == "disk" { link.flushInterval = sync }
     link.welcomeTimeout = settings[AgentSettings.handshakeTimeout]
     link.drainTimeout = settings[AgentSettings.drainTimeout]
     return link

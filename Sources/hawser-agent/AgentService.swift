@@ -19,12 +19,19 @@ struct AgentService: Service {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = group.next()
     let finished = loop.makePromise(of: Void.self)
-    let shell = try await loop.submit {
-      let shell = try LinkShell(
-        configuration: configuration, logger: logger, loop: loop, finished: finished)
-      shell.start()
-      return NIOLoopBound(shell, eventLoop: loop)
-    }.get()
+    let shell: NIOLoopBound<LinkShell>
+    do {
+      shell = try await loop.submit {
+        let shell = try LinkShell(
+          configuration: configuration, logger: logger, loop: loop, finished: finished)
+        shell.start()
+        return NIOLoopBound(shell, eventLoop: loop)
+      }.get()
+    } catch {
+      finished.fail(error)
+      try await group.shutdownGracefully()
+      throw error
+    }
     try await withGracefulShutdownHandler {
       try await finished.futureResult.get()
     } onGracefulShutdown: {

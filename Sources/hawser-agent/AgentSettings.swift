@@ -43,8 +43,16 @@ enum AgentSettings {
   static let diskPath = Setting(
     "sampling.diskPath", .path, default: "/", "A path on the file system whose space is reported.")
 
+  static let spoolStore = Setting(
+    "spool.store", .choice(["disk", "memory"]), default: "disk",
+    "Where readings wait: in the state folder, where they survive restarts and power cuts, or in memory alone."
+  )
+  static let spoolSync = Setting(
+    "spool.syncInterval", .duration(.zero...(.seconds(3600))), default: .seconds(5),
+    "Readings that wait longer than this are written to the disk; on a healthy link none are, which spares flash. 0s writes each reading before it is sent."
+  )
   static let spoolPacks = Setting(
-    "spool.maxPacks", .int(1...10_000_000), default: 20_000, unit: "packs",
+    "spool.maxPacks", .int(1...10_000_000), default: 100_000, unit: "packs",
     "The most packs that wait for the broker; beyond, the oldest unsent one goes and is reported as lost."
   )
   static let spoolBytes = Setting(
@@ -117,8 +125,9 @@ enum AgentSettings {
       "tls": "Whom to trust.",
     ],
     settings: [
-      broker, device, state, labels, logLevel, sampleInterval, sensors, diskPath, spoolPacks,
-      spoolBytes, compression, handshakeTimeout, heartbeatInterval, heartbeatTimeout,
+      broker, device, state, labels, logLevel, sampleInterval, sensors, diskPath, spoolStore,
+      spoolSync, spoolPacks, spoolBytes, compression, handshakeTimeout, heartbeatInterval,
+      heartbeatTimeout,
       reconnectFirst, reconnectBase, reconnectMost, reconnectReset, reconnectRefused,
       drainTimeout, proxy, proxyUser, proxyPassword, caFile,
     ])

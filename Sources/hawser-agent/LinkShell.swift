@@ -26,21 +26,23 @@ final class LinkShell {
   private var timer: (due: Duration, task: Scheduled<Void>)?
   private var outgoing: [UInt8] = []
 
-  /// - Throws: where trust roots or the spool cannot be read.
+  /// - Throws: `AgentService.Failed` where trust roots or the spool cannot be read.
   init(
     configuration: AgentConfiguration, logger: Logger, loop: any EventLoop,
     finished: EventLoopPromise<Void>
-  ) throws {
+  ) throws(AgentService.Failed) {
     self.configuration = configuration
     self.loop = loop
     self.finished = finished
     log = LinkLog(logger: logger, url: configuration.url, device: configuration.device)
     // Read once: the system's trust roots take milliseconds.
-    tls = configuration.url.isSecure ? try ClientTLS(caFile: configuration.caFile) : nil
-    let spool = MemorySpool(
-      epoch: Self.newEpoch(), maxPacks: configuration.spoolPacks,
-      maxBytes: configuration.spoolBytes)
-    machine = LinkMachine(configuration: configuration.link, spool: spool)
+    do throws(HandshakeError) {
+      tls = configuration.url.isSecure ? try ClientTLS(caFile: configuration.caFile) : nil
+    } catch {
+      throw AgentService.Failed(description: error.description)
+    }
+    machine = LinkMachine(
+      configuration: configuration.link, spool: try Self.openSpool(configuration))
     let detected = SensorCatalogue.detect(
       configuration.sensors, diskPath: configuration.diskPath)
     for sensor in detected { log.detected(sensor.name, absence: sensor.absence) }
@@ -179,6 +181,21 @@ final class LinkShell {
   private func ended(_ attempt: LinkAttempt, _ ending: LinkEnding) {
     carryOut(machine.ended(attempt, ending, at: SystemClock.now(), using: &random))
     rearm()
+  }
+
+  private static func openSpool(
+    _ configuration: AgentConfiguration
+  ) throws(AgentService.Failed) -> any Spool & Sendable {
+    let limits = configuration.spool
+    guard let path = configuration.spoolFolder else {
+      return MemorySpool(
+        epoch: newEpoch(), maxPacks: limits.maxPacks, maxBytes: limits.maxBytes)
+    }
+    do throws(SpoolFailure) {
+      return try DiskSpool(in: DiskSpoolFolder(path), limits: limits, newEpoch: newEpoch)
+    } catch {
+      throw AgentService.Failed(description: error.description)
+    }
   }
 
   private static func newEpoch() -> String {

@@ -62,6 +62,7 @@ extension LinkMachine {
       queue: SendQueue(limits: welcome.window, nextSequence: spool.ledger.nextSequence),
       heartbeat: heartbeat, lastHeard: now)
     state = .up
+    lastEnd = nil  // told
     // Told again on every link until the broker's acks cover them: a gap has no answer of its own.
     let gaps = spool.ledger.gaps.map { LinkAction.send(.gap($0)) }
     return [.report(.up(welcome))] + gaps + pump(at: now)

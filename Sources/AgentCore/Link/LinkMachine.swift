@@ -31,6 +31,8 @@ package struct LinkMachine: Sendable {
     package var backoff = ReconnectBackoff.Policy()
     /// From the upgrade to the broker's welcome, 10 s at most.
     package var welcomeTimeout: Duration = .seconds(10)
+    /// How often the spool makes durable what is not yet; nil where it need not.
+    package var flushInterval: Duration?
     /// How long a stopping agent waits for what is on its way to be acknowledged, 2 s.
     package var drainTimeout: Duration = .seconds(2)
 
@@ -63,8 +65,9 @@ package struct LinkMachine: Sendable {
   private var backoff: ReconnectBackoff
   /// The present attempt; events of any other are ignored.
   package private(set) var attempt = LinkAttempt(number: 0)
-  private var lastEnd: LinkEnd?
+  var lastEnd: LinkEnd?
   private var stopDeadline: Duration?
+  private var nextFlush: Duration?
   var requestCount = 0
   var isWritable = true
 
@@ -89,16 +92,15 @@ package struct LinkMachine: Sendable {
 
   /// The moment at which `tick` must be called; nil while only events matter.
   package var deadline: Duration? {
+    let moment: Duration?
     switch state {
-    case .stopped, .connecting: stopDeadline
-    case .waiting(let until): until
-    case .greeting(let since): earliest(since + configuration.welcomeTimeout)
-    case .up: session.map { earliest($0.heartbeat.deadline) }
+    case .stopped: return nil
+    case .connecting: moment = nil
+    case .waiting(let until): moment = until
+    case .greeting(let since): moment = since + configuration.welcomeTimeout
+    case .up: moment = session?.heartbeat.deadline
     }
-  }
-
-  private func earliest(_ moment: Duration) -> Duration {
-    stopDeadline.map { min($0, moment) } ?? moment
+    return [moment, stopDeadline, nextFlush].compactMap(\.self).min()
   }
 
   // MARK: Inputs
@@ -106,6 +108,7 @@ package struct LinkMachine: Sendable {
   /// Begins to connect, at once.
   package mutating func start(at now: SampleTime) -> [LinkAction] {
     guard case .stopped = state, stopDeadline == nil else { return [] }
+    nextFlush = configuration.flushInterval.map { now.monotonic + $0 }
     return connect(at: now.monotonic)
   }
 
@@ -152,7 +155,27 @@ package struct LinkMachine: Sendable {
   package mutating func tick(
     at now: SampleTime, using generator: inout some RandomNumberGenerator
   ) -> [LinkAction] {
+    if case .stopped = state { return [] }
     if let stopDeadline, now.monotonic >= stopDeadline { return finish(.normal) }
+    return flushIfDue(at: now.monotonic) + advance(at: now, using: &generator)
+  }
+
+  private mutating func flushIfDue(at now: Duration) -> [LinkAction] {
+    guard let nextFlush, let interval = configuration.flushInterval, now >= nextFlush else {
+      return []
+    }
+    self.nextFlush = now + interval
+    do throws(SpoolFailure) {
+      try spool.flush(.settled)
+      return []
+    } catch {
+      return [.report(.spoolFailed(error))]
+    }
+  }
+
+  private mutating func advance(
+    at now: SampleTime, using generator: inout some RandomNumberGenerator
+  ) -> [LinkAction] {
     switch state {
     case .waiting(let until) where now.monotonic >= until:
       return connect(at: now.monotonic)
@@ -208,7 +231,8 @@ package struct LinkMachine: Sendable {
       cause: ending.cause(idle: idle), livedSeconds: (now - began).inSeconds,
       idleSeconds: idle?.inSeconds, transport: configuration.transport)
     if case .closed(let code, _) = ending { end.closeCode = Int(code) }
-    lastEnd = end
+    // Attempts that never became a link must not hide how the last link ended.
+    if session != nil || lastEnd == nil { lastEnd = end }
     // The next connection must not be mistaken for this one by what is still to come from it.
     attempt = LinkAttempt(number: attempt.number + 1)
     if stopDeadline != nil {
@@ -231,7 +255,7 @@ package struct LinkMachine: Sendable {
     case .stopped, .waiting: break
     }
     do throws(SpoolFailure) {
-      try spool.flush()
+      try spool.flush(.everything)
     } catch {
       actions.append(.report(.spoolFailed(error)))
     }

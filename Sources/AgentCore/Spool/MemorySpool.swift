@@ -63,7 +63,7 @@ package struct MemorySpool: Spool {
   }
 
   /// Does nothing: there is nothing to make durable.
-  package mutating func flush() {}
+  package mutating func flush(_ extent: FlushExtent) {}
 
   private mutating func forget(_ sequence: UInt64) {
     storedBytes -= packs.removeValue(forKey: sequence)?.count ?? 0

@@ -16,13 +16,13 @@ package protocol Spool {
   ///   - pack: a SenML pack as JSON.
   ///   - isInFlight: whether a pack was sent and not acknowledged; such packs are dropped last.
   /// - Returns: the pack's number, and what had to go for it.
-  /// - Throws: where the store failed; the pack then counts as lost under its number.
+  /// - Throws: where storage failed; the pack is then held in memory like any other.
   mutating func append(
     _ pack: [UInt8], isInFlight: (UInt64) -> Bool
   ) throws(SpoolFailure) -> SpooledPack
 
-  /// A stored pack; nil where it is not stored (any more) or turns out unreadable, which is then
-  /// on record as lost.
+  /// A stored pack; nil where it is not stored (any more), cannot be read now, or turns out
+  /// damaged, which is then on record as lost.
   mutating func pack(_ sequence: UInt64) -> [UInt8]?
 
   /// Forgets packs that the broker has stored. Numbers that were never given out are ignored.
@@ -31,8 +31,18 @@ package protocol Spool {
   /// Gives up a stored pack for another reason than space.
   mutating func giveUp(_ sequence: UInt64, reason: LossReason)
 
-  /// Makes durable what is not yet, where the spool is on disk.
-  mutating func flush() throws(SpoolFailure)
+  /// Makes packs durable, where the spool is on disk.
+  /// - Throws: where storage failed; what was not written stays in memory and is tried again.
+  mutating func flush(_ extent: FlushExtent) throws(SpoolFailure)
+}
+
+/// What a flush makes durable.
+package enum FlushExtent: Sendable {
+  /// What has waited for its acknowledgement since the flush before: on a healthy link nothing,
+  /// which spares the flash.
+  case settled
+  /// Everything.
+  case everything
 }
 
 /// What became of an appended pack.
@@ -57,6 +67,8 @@ package enum LossReason: String, CaseIterable, Sendable {
   case damaged = "spool damaged"
   /// The pack is larger than any message that the broker takes.
   case tooLarge = "pack too large"
+  /// The process or the machine died before the pack was durable.
+  case crashed = "lost in a crash"
 }
 
 /// Why the spool's storage does not work.

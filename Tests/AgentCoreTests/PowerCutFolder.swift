@@ -1,0 +1,109 @@
+import AgentCore
+import Synchronization
+
+/// A spool's folder in memory whose power can be cut after any number of written bytes. What was
+/// not synced is then kept in part: each file's volatile tail up to a random byte, unsynced
+/// deletions perhaps undone.
+final class PowerCutFolder: SpoolFolder {
+  struct File {
+    var bytes: [UInt8] = []
+    /// Bytes that a power cut cannot take.
+    var durable = 0
+    var isNameDurable = false
+  }
+
+  private struct State {
+    var files: [String: File] = [:]
+    /// Deleted files whose deletion is not durable.
+    var deleted: [String: File] = [:]
+    var budget: Int
+    var writtenBytes = 0
+    var syncs = 0
+  }
+
+  private let state: Mutex<State>
+
+  init(_ files: [String: [UInt8]] = [:], cutAfter budget: Int = .max) {
+    let durable = files.mapValues {
+      File(bytes: $0, durable: $0.count, isNameDurable: true)
+    }
+    state = Mutex(State(files: durable, budget: budget))
+  }
+
+  var writtenBytes: Int { state.withLock { $0.writtenBytes } }
+  var syncs: Int { state.withLock { $0.syncs } }
+  var isCut: Bool { state.withLock { $0.budget < 0 } }
+  var contents: [String: [UInt8]] { state.withLock { $0.files.mapValues(\.bytes) } }
+
+  /// What is on the disk when the power is back.
+  func survivors(using random: inout Seeded) -> [String: [UInt8]] {
+    var left: [String: [UInt8]] = [:]
+    let (files, deleted) = state.withLock { ($0.files, $0.deleted) }
+    for (name, file) in files.sorted(by: { $0.key < $1.key }) {
+      guard file.isNameDurable || Bool.random(using: &random) else { continue }
+      let kept = Int.random(in: file.durable...file.bytes.count, using: &random)
+      left[name] = Array(file.bytes.prefix(kept))
+    }
+    for (name, file) in deleted.sorted(by: { $0.key < $1.key })
+    where Bool.random(using: &random) {
+      left[name] = file.bytes
+    }
+    return left
+  }
+
+  func names() throws(SpoolFailure) -> [String] {
+    try check()
+    return state.withLock { $0.files.keys.sorted() }
+  }
+
+  func read(_ name: String, from offset: Int, count: Int) throws(SpoolFailure) -> [UInt8] {
+    try check()
+    guard let file = state.withLock({ $0.files[name] }) else { throw SpoolFailure("no \(name)") }
+    return Array(file.bytes.dropFirst(offset).prefix(count))
+  }
+
+  func append(_ bytes: [UInt8], to name: String) throws(SpoolFailure) {
+    try check()
+    state.withLock { state in
+      let fits = min(bytes.count, state.budget)
+      state.files[name, default: File()].bytes += bytes.prefix(fits)
+      state.writtenBytes += fits
+      state.budget -= bytes.count
+    }
+    try check()
+  }
+
+  func sync(_ name: String) throws(SpoolFailure) {
+    try check()
+    state.withLock { state in
+      let count = state.files[name]?.bytes.count ?? 0
+      state.files[name]?.durable = count
+      state.files[name]?.isNameDurable = true
+      state.deleted = [:]
+      state.syncs += 1
+    }
+  }
+
+  func truncate(_ name: String, to count: Int) throws(SpoolFailure) {
+    try check()
+    state.withLock { state in
+      guard var file = state.files[name] else { return }
+      file.bytes.removeLast(max(file.bytes.count - count, 0))
+      file.durable = min(file.durable, count)
+      state.files[name] = file
+    }
+  }
+
+  func remove(_ name: String) throws(SpoolFailure) {
+    try check()
+    state.withLock { state in
+      if let file = state.files.removeValue(forKey: name), file.isNameDurable {
+        state.deleted[name] = file
+      }
+    }
+  }
+
+  private func check() throws(SpoolFailure) {
+    if isCut { throw SpoolFailure("no power") }
+  }
+}

@@ -1,0 +1,94 @@
+import AgentCore
+import Foundation
+import NIOHTTP1
+import Settings
+import Testing
+import WebSocketTransport
+
+@testable import hawser_agent
+
+@Suite("Agent settings")
+struct AgentSettingsTests {
+  private var defaultFile: String {
+    let here = URL(fileURLWithPath: #filePath)
+    return here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("devices/linux/agent.yaml").path
+  }
+
+  private func load(_ assignments: String...) throws -> Settings {
+    try AgentSettings.schema.load(arguments: assignments.map { SettingsArgument(assignment: $0) })
+  }
+
+  @Test("devices/linux/agent.yaml holds every key at its default, with its comment")
+  func defaultFileIsCurrent() throws {
+    let text = try String(contentsOfFile: defaultFile, encoding: .utf8)
+    #expect(
+      text == AgentSettings.schema.defaultFile,
+      "write it anew: hawser-agent check-config --defaults > devices/linux/agent.yaml")
+    let settings = try AgentSettings.schema.load(file: SettingsFile.read(path: defaultFile))
+    #expect(settings.effective.map(\.text) == (try load()).effective.map(\.text))
+  }
+
+  @Test("The machines' production constants are the configuration's defaults")
+  func productionDefaults() throws {
+    let configuration = try AgentConfiguration(try load("broker=http://localhost"))
+    #expect(configuration.link.heartbeat == HeartbeatSchedule.Policy())
+    #expect(configuration.link.backoff == ReconnectBackoff.Policy())
+    #expect(configuration.link.welcomeTimeout == .seconds(10))
+    #expect(configuration.link.drainTimeout == .seconds(2))
+  }
+
+  @Test(
+    "The device link's address is below the broker's",
+    arguments: [
+      ("http://127.0.0.1:8080/", "ws://127.0.0.1:8080/v1/device", false),
+      ("wss://broker.example", "wss://broker.example/v1/device", true),
+      ("https://example.org/hawser/", "wss://example.org/hawser/v1/device", true),
+    ])
+  func address(broker: String, link: String, isSecure: Bool) throws {
+    let configuration = try AgentConfiguration(try load("broker=\(broker)", "device=pi-1"))
+    #expect(configuration.url.description == link)
+    #expect(configuration.url.target.hasSuffix("?device=pi-1"))
+    #expect(configuration.url.isSecure == isSecure)
+  }
+
+  @Test("Without a broker, or with a wrong one, it is refused by name")
+  func noBroker() throws {
+    #expect(throws: SettingsErrors.self) { try AgentConfiguration(try load()) }
+    for wrong in ["ftp://x", "broker.example", "ws://u:p@x", "http://x/?token=1", ""] {
+      #expect(throws: SettingsErrors.self) { try AgentConfiguration(try load("broker=\(wrong)")) }
+    }
+  }
+
+  @Test("The proxy's password is in no text")
+  func proxyPassword() throws {
+    let settings = try load(
+      "broker=http://x", "proxy.address=http://p:3128", "proxy.user=u", "proxy.password=s3cret")
+    #expect(settings.effective.allSatisfy { !$0.text.contains("s3cret") })
+    let configuration = try AgentConfiguration(settings)
+    guard case .fixed(let proxy) = configuration.proxy else {
+      Issue.record("\(configuration.proxy)")
+      return
+    }
+    #expect(proxy.password == "s3cret")
+    #expect(!"\(proxy)".contains("s3cret"))
+    #expect(throws: SettingsErrors.self) { try load("proxy.address=http://u:p@x:3128") }
+  }
+
+  @Test("Every end of a connection has its meaning")
+  func endings() {
+    let headers = HTTPHeaders([("Retry-After", "7")])
+    #expect(
+      LinkEnding(HandshakeError.status(503, headers: headers, bodyPrefix: ""))
+        == .refused(status: 503, retryAfter: .seconds(7)))
+    #expect(
+      LinkEnding(HandshakeError.status(429, headers: ["Retry-After": "soon"], bodyPrefix: ""))
+        == .refused(status: 429, retryAfter: nil))
+    #expect(LinkEnding(HandshakeError.timedOut(.tls)) == .timedOut(step: "tls"))
+    #expect(LinkEnding(HandshakeError.proxyRefused(status: 407)).cause(idle: nil) == "refused-407")
+    #expect(LinkEnding(WebSocketEnd(cause: .dropped)) == .dropped)
+    #expect(
+      LinkEnding(WebSocketEnd(cause: .closedByPeer, code: 1012, reason: "restarting"))
+        == .closed(code: 1012, reason: "restarting"))
+  }
+}
