@@ -121,6 +121,7 @@ let package = Package(
     tests(
       "BrokerServerTests", ["BrokerServer", .product(name: "Metrics", package: "swift-metrics")]),
     tests("HawserTests", ["hawser", "Settings"]),
+    tests("DeviceProtocolTests", ["DeviceProtocol", "TelemetryModel"]),
     tests("SettingsTests", ["Settings"]),
     tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),
     tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel"]),
