@@ -23,9 +23,20 @@ struct BrokerCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
-    let (settings, configuration) = try load()
+    let (settings, loaded) = try load()
+    var configuration = loaded
     var logger = Logger(label: "hawser") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = Logger.Level(rawValue: settings[BrokerSettings.logLevel]) ?? .info
+    let connections = FileLimit.connections(
+      wanted: configuration.maxConnections, descriptors: FileLimit.raise())
+    if connections < configuration.maxConnections {
+      logger.notice(
+        "Fewer connections than configured: the limit of open files is lower",
+        metadata: [
+          "connections": "\(connections)", "configured": "\(configuration.maxConnections)",
+        ])
+      configuration.maxConnections = connections
+    }
     let folder: StateFolder
     do {
       folder = try StateFolder(configuration.stateFolder)

@@ -20,8 +20,8 @@ enum BrokerSettings {
   static let maxConnections = Setting(
     "connections.max", .int(16...1_000_000), default: 15_000, unit: "connections",
     """
-    Connections held at once; further ones wait in the system's queue. Keep it below the process's \
-    limit of open files.
+    Connections held at once; further ones wait in the system's queue. Fewer where the process's \
+    limit of open files is lower.
     """)
   static let requestTimeout = Setting(
     "connections.requestTimeout", .duration(.seconds(1)...(.seconds(120))), default: .seconds(10),
