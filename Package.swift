@@ -127,6 +127,22 @@ let package = Package(
     tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel"]),
     tests(
       "HawserAgentTests", nio + ["hawser-agent", "AgentCore", "Settings", "WebSocketTransport"]),
+    .target(
+      name: "FuzzTargets",
+      dependencies: nio + [
+        "WebSocketTransport", "CZlib", .product(name: "NIOEmbedded", package: "swift-nio"),
+      ], path: "Tests/FuzzTargets", swiftSettings: settings),
+    tests("FuzzTests", ["FuzzTargets"]),
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Benchmarks/Fuzz",
+      swiftSettings: settings),
+    .systemLibrary(name: "CEpoll", path: "Tests/Benchmarks/CEpoll"),
+    .executableTarget(
+      name: "ws-bench",
+      dependencies: nio + [
+        "WebSocketTransport", "CEpoll", "CZlib",
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ], path: "Tests/Benchmarks/WebSocket", swiftSettings: settings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("ArchitectureTests"),
     tests("EndToEndTests", ["TestSupport"], exclude: ["Conformance", "Peers"]),
