@@ -39,9 +39,30 @@ package struct InflaterTarget: FuzzTarget {
     guard whole.error != nil || whole.plain == cut.plain else {
       throw FuzzFinding("cutting changes the plaintext")
     }
+    let atOnce = inflateAtOnce(input, window)
+    guard atOnce.error == whole.error, whole.error != nil || atOnce.plain == whole.plain else {
+      throw FuzzFinding("the end mark in one go changes the outcome")
+    }
     guard whole.plain.count <= Self.limit + 1 else {
       throw FuzzFinding("\(whole.plain.count) bytes in spite of the limit")
     }
+  }
+
+  private func inflateAtOnce(
+    _ input: [UInt8], _ window: [UInt8]
+  ) -> (plain: [UInt8], error: WebSocketError?) {
+    window.withUnsafeBytes { inflater.begin(window: $0) }
+    // As much room as a message gets at first, so that results that just fit come up.
+    var output = ByteBufferAllocator().buffer(capacity: 2048)
+    var failure: WebSocketError?
+    (input + [0, 0, 0xFF, 0xFF]).withUnsafeBytes { raw in
+      do throws(WebSocketError) {
+        try inflater.inflateLast(raw, into: &output, limitBytes: Self.limit)
+      } catch {
+        failure = error
+      }
+    }
+    return (Array(output.readableBytesView), failure)
   }
 
   private func inflate(

@@ -98,7 +98,11 @@ package final class Inflater {
       }
       switch status {
       case Z_STREAM_END: ended = true
-      case Z_OK: if stream.avail_in == 0 && stream.avail_out > 0 { return }
+      case Z_OK:
+        // Between two blocks nothing is left to write, even where the output is just full; another call
+        // would move zlib on to the next block's head.
+        let isBetweenBlocks = hawser_inflate_between_blocks(&stream) != 0
+        if stream.avail_in == 0 && (stream.avail_out > 0 || isBetweenBlocks) { return }
       // Nothing left to read and nothing more to write.
       case Z_BUF_ERROR: return
       default: throw .corruptDeflateData

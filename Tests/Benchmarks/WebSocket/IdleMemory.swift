@@ -62,11 +62,11 @@ enum IdleMemory {
     guard let url = WebSocketURL("\(scheme)://127.0.0.1:\(try answer())/") else { return }
 
     // The first ones fill pools, and close again.
-    let first = try Swarm(url: url)
+    let first = try Swarm(url: url, kind: kind)
     try first.run(connections: 64, thenClose: true)
     usleep(500_000)
     let before = try residentKB()
-    let swarm = try Swarm(url: url)
+    let swarm = try Swarm(url: url, kind: kind)
     try swarm.run(connections: connections, thenClose: false)
     usleep(1_500_000)
     let after = try residentKB()
@@ -94,9 +94,12 @@ enum IdleMemory {
     private var wireBytes: UInt64 = 0
     private let finished = Atomic<Int>(0)
 
-    init(url: WebSocketURL) throws {
+    init(url: WebSocketURL, kind: String) throws {
       self.url = url
-      shared = SharedConfiguration(WebSocketConfiguration())
+      var webSocket = WebSocketConfiguration()
+      // The textbook compresses with whole windows, so it is not asked for less.
+      webSocket.compression?.offersPeerWindowBits = kind != "textbook"
+      shared = SharedConfiguration(webSocket)
       var configuration = TLSConfiguration.makeClientConfiguration()
       configuration.certificateVerification = .none
       trust = url.isSecure ? try ClientTLS(configuration) : nil

@@ -28,6 +28,21 @@ struct InflaterTests {
     }
   }
 
+  @Test("A message that fills its buffer to the last byte is whole")
+  func exactlyFullBuffer() throws {
+    for size in [512, 2_047, 2_048, 2_049, 4_096] {
+      let plain = [UInt8](repeating: 0x20, count: size)
+      let payload = StreamingPeer(sending: (true, 15), receiving: (true, 15)).compress(plain)
+      let inflater = try #require(Inflater())
+      inflater.begin(window: .init(start: nil, count: 0))
+      var output = ByteBufferAllocator().buffer(capacity: size)
+      try (payload + [0, 0, 0xFF, 0xFF]).withUnsafeBytes {
+        try inflater.inflateLast($0, into: &output, limitBytes: 1 << 20)
+      }
+      #expect(Array(output.readableBytesView) == plain)
+    }
+  }
+
   @Test("A block marked final may end a message, or have more behind it (RFC 7692 §7.2.3.4)")
   func finalBlock() throws {
     let hello: [UInt8] = [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
