@@ -31,7 +31,7 @@ struct IngestPipelineTests {
 
   /// Runs packs through a pipeline on the fixture's store until all are handled.
   private func run(
-    _ packs: [(seq: UInt64, records: [SenMLRecord])], origin: Origin,
+    _ packs: [(seq: UInt64, records: [SenMLRecord])], gaps: [SequenceRange] = [], origin: Origin,
     configuration: IngestPipeline.Configuration = .init()
   ) async throws {
     let store = try fixture.store()
@@ -49,6 +49,11 @@ struct IngestPipelineTests {
           IncomingPack(
             device: fixture.pi, epoch: "e1", seq: pack.seq, records: pack.records, received: now,
             origin: origin)))
+    }
+    for range in gaps {
+      let gap = StoredGap(
+        device: fixture.pi, epoch: "e1", range: range, reason: "spool full", reported: now)
+      #expect(pipeline.submit(IncomingGap(gap: gap, origin: origin)))
     }
     pipeline.stop()
     await pipeline.run()
@@ -110,6 +115,27 @@ struct IngestPipelineTests {
     let gaps = try await store.gaps(
       devices: [fixture.pi], from: .distantPast, to: .distantFuture)
     #expect(gaps.map(\.range) == [SequenceRange(2), SequenceRange(3)])
+  }
+
+  @Test("A gap is kept once, only for packs that are not stored, and acked")
+  func gaps() async throws {
+    let origin = Origin()
+    try await run([(2, [record("temp", 2)])], origin: origin)
+    let range = try #require(SequenceRange(from: 1, to: 4))
+    for _ in 1...2 {
+      try await run([(3, [record("temp", 3, at: 1)])], gaps: [range], origin: origin)
+    }
+    #expect(try await stored() == [2, 3])
+    #expect(origin.acked.withLock { $0 } == SequenceRanges(upTo: 4))
+    let store = try fixture.store()
+    _ = try await store.open()
+    let gaps = try await store.gaps(
+      devices: [fixture.pi], from: .distantPast, to: .distantFuture)
+    #expect(gaps.map(\.range) == [SequenceRange(1), SequenceRange(4)])
+    // What was given up and comes after all does not count: it was said to be lost.
+    try await store.close()
+    try await run([(4, [record("temp", 4, at: 2)])], origin: origin)
+    #expect(try await stored() == [2, 3])
   }
 
   @Test("A full queue refuses packs instead of growing")

@@ -39,7 +39,7 @@ struct BatchAssembly {
     _ pack: IncomingPack, stored: SequenceRanges, catalog: SeriesCatalog,
     isDevice: (String) -> Bool, maxFuture: Duration
   ) {
-    ack(pack)
+    ack(SequenceRange(pack.seq), to: pack.origin)
     let key = SpoolKey(device: pack.device, epoch: pack.epoch)
     var known = ranges[key] ?? stored
     guard !known.contains(pack.seq) else {
@@ -63,6 +63,25 @@ struct BatchAssembly {
       }
     }
     if let refusal { refuse(pack, refusal) }
+  }
+
+  /// Keeps what a gap says of packs that are not stored, once; acks it either way, so that the device
+  /// does not tell it again. A pack that was given up and comes after all does not count any more.
+  mutating func add(_ incoming: IncomingGap, stored: SequenceRanges) {
+    let gap = incoming.gap
+    ack(gap.range, to: incoming.origin)
+    let key = SpoolKey(device: gap.device, epoch: gap.epoch)
+    var known = ranges[key] ?? stored
+    let lost = known.missing(in: gap.range)
+    guard !lost.isEmpty else { return }
+    for range in lost.ranges {
+      var part = gap
+      part.range = range
+      batch.gaps.append(part)
+    }
+    known.insert(gap.range)
+    ranges[key] = known
+    setAcked(key, known)
   }
 
   private struct RecordRefusal: Error {
@@ -143,15 +162,13 @@ struct BatchAssembly {
 
   private var ackedIndex: [SpoolKey: Int] = [:]
 
-  private mutating func ack(_ pack: IncomingPack) {
-    let id = ObjectIdentifier(pack.origin)
+  private mutating func ack(_ range: SequenceRange, to origin: any PackOrigin) {
+    let id = ObjectIdentifier(origin)
     if let index = ackIndex[id] {
-      acks[index].ranges.insert(pack.seq)
+      acks[index].ranges.insert(range)
     } else {
       ackIndex[id] = acks.count
-      var ranges = SequenceRanges()
-      ranges.insert(pack.seq)
-      acks.append(Ack(origin: pack.origin, ranges: ranges))
+      acks.append(Ack(origin: origin, ranges: SequenceRanges([range])))
     }
   }
 }

@@ -33,6 +33,20 @@ package struct IncomingPack: Sendable {
   }
 }
 
+/// Packs that a device says it gave up, on their way to the store.
+package struct IncomingGap: Sendable {
+  /// The packs, why, and when the broker was told.
+  package var gap: StoredGap
+  /// The link that gets the ack: a gap that is stored is not told again.
+  package var origin: any PackOrigin
+
+  /// Names both parts.
+  package init(gap: StoredGap, origin: any PackOrigin) {
+    self.gap = gap
+    self.origin = origin
+  }
+}
+
 /// A link that packs came over.
 package protocol PackOrigin: AnyObject, Sendable {
   /// Tells that packs are durable, whether this commit wrote them or an earlier one had; called

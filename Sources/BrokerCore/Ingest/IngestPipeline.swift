@@ -71,7 +71,7 @@ package actor IngestPipeline {
   }
 
   /// Puts a gap in line, from any thread; false as in ``submit(_:)-(IncomingPack)``.
-  package nonisolated func submit(_ gap: StoredGap) -> Bool {
+  package nonisolated func submit(_ gap: IncomingGap) -> Bool {
     queue.add(gap)
   }
 
@@ -115,7 +115,7 @@ package actor IngestPipeline {
     guard !contents.isEmpty else { return }
     var assembly = BatchAssembly(commit: lastCommit.next, received: now())
     for pack in contents.packs {
-      guard let known = await storedRanges(for: pack) else {
+      guard let known = await storedRanges(pack.device, pack.epoch) else {
         // The store cannot say what it has; without that nothing may count. The agent keeps it.
         continue
       }
@@ -123,7 +123,10 @@ package actor IngestPipeline {
         pack, stored: known, catalog: catalog, isDevice: registry.isKnown,
         maxFuture: configuration.maxFuture)
     }
-    assembly.batch.gaps += contents.gaps
+    for gap in contents.gaps {
+      guard let known = await storedRanges(gap.gap.device, gap.gap.epoch) else { continue }
+      assembly.add(gap, stored: known)
+    }
     assembly.batch.devices = Array(contents.devices.values)
     let began = ContinuousClock.now
     if !assembly.batch.isEmpty {
@@ -152,9 +155,9 @@ package actor IngestPipeline {
     }
   }
 
-  private func storedRanges(for pack: IncomingPack) async -> SequenceRanges? {
+  private func storedRanges(_ device: DeviceID, _ epoch: String) async -> SequenceRanges? {
     do {
-      return try await ackedRanges(device: pack.device, epoch: pack.epoch)
+      return try await ackedRanges(device: device, epoch: epoch)
     } catch {
       health.failed(error)
       return nil

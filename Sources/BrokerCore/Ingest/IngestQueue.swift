@@ -9,7 +9,7 @@ import TelemetryModel
 final class IngestQueue: Sendable {
   struct Contents: Sendable {
     var packs: [IncomingPack] = []
-    var gaps: [StoredGap] = []
+    var gaps: [IncomingGap] = []
     var devices: [DeviceID: StoredDevice] = [:]
     var records = 0
 
@@ -42,7 +42,7 @@ final class IngestQueue: Sendable {
     }
   }
 
-  func add(_ gap: StoredGap) -> Bool {
+  func add(_ gap: IncomingGap) -> Bool {
     put { contents in
       guard contents.gaps.count < maxRecords else { return false }
       contents.gaps.append(gap)

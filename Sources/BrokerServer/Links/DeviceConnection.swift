@@ -181,11 +181,12 @@ final class DeviceConnection: WebSocketDelegate {
   }
 
   private func keep(_ gap: Gap) {
-    guard let epoch = session.epoch else { return }
+    guard let remote, let epoch = session.epoch else { return }
     let kept = services.pipeline.submit(
-      StoredGap(
-        device: device, epoch: epoch, range: gap.range, reason: gap.reason,
-        reported: services.now()))
+      IncomingGap(
+        gap: StoredGap(
+          device: device, epoch: epoch, range: gap.range, reason: gap.reason,
+          reported: services.now()), origin: remote))
     if !kept { overloaded() }
   }
 
