@@ -252,14 +252,18 @@ extension WebSocketConnection {
     guard phase == .open else { return false }
     let mark =
       reportedWritable ? configuration.highWatermarkBytes : configuration.lowWatermarkBytes
-    return transportIsWritable && waitingBytes <= mark
+    let writable = transportIsWritable && waitingBytes <= mark
+    if !writable { owesWritable = true }
+    return writable
   }
 
   private func reportWritability() {
     guard phase == .open else { return }
     let writable = isWritable
-    guard writable != reportedWritable else { return }
+    // Whoever has seen that it is not waits to be told, though all may have gone out in one flush.
+    guard writable != reportedWritable || (writable && owesWritable) else { return }
     reportedWritable = writable
+    if writable { owesWritable = false }
     delegate?.webSocketWritabilityChanged(self)
   }
 }

@@ -65,6 +65,8 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
   /// The way past the channel; nil where there is none.
   var directSocket: DirectSocket?
   var reportedWritable = true
+  /// Somebody was answered that the connection is not writable, and has to be told when it is.
+  var owesWritable = false
 
   var keepalive = KeepaliveMachine()
   var ending: Ending?

@@ -8,6 +8,16 @@ struct OutboundTests {
     Array(#"[{"bn":"pi-lab-7/","n":"cpu-temp","u":"Cel","t":\#(index),"v":\#(index % 7).25}]"#.utf8)
   }
 
+  @Test("Whoever saw that it must wait is told to go on, even if one flush takes everything")
+  func writableAgain() throws {
+    let peer = try TestPeer()
+    peer.connection.send(binary: [UInt8](repeating: 1, count: 300_000))
+    #expect(!peer.connection.isWritable)
+    _ = try peer.frames()
+    #expect(peer.connection.isWritable)
+    #expect(peer.delegate.events.last == .writable(true))
+  }
+
   @Test("Everything sent in one tick goes out in one write")
   func oneWrite() throws {
     let peer = try TestPeer()
