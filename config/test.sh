@@ -3,7 +3,8 @@
 #
 # Usage: config/test.sh [--slow] [arguments for `swift test`, such as --filter NAME]
 #
-#   --slow   also the tests that take minutes (they use the release build); CI=true means the same
+#   --slow   also the tests that take minutes (they use the release build), and every conformance case
+#            (half an hour); CI=true means the same with the quick selection of cases
 #
 # The exit code and the last lines are the test runner's own.
 set -euo pipefail
@@ -14,6 +15,7 @@ cd "$root"
 slow=${CI:-false}
 if [ "${1:-}" = --slow ]; then
   slow=true
+  export HAWSER_CONFORMANCE=all
   shift
 fi
 
