@@ -3,7 +3,8 @@ package import TelemetryModel
 // hawser.device.v1 on one screen. Every message is one JSON-RPC 2.0 object in one text message.
 //
 //   agent                                                                          broker
-//   ── hello {agent, boot, epoch, acked, clock, profile, labels, lastLink} ──────────► request
+//   ── hello {agent, boot, epoch, acked, clock, profile, labels, lastLink,
+//             resume?, path?} ───────────────────────────────────────────────────────► request
 //   ◄── {session, generation, acked, now, heartbeat, window, maxMessage, server} ───── result
 //   ── telemetry {seq, lane: live|backfill, pack: [SenML…]} ─────────────────────────► notification
 //   ◄── ack {acked: [[from,to],…]}          once the packs would survive a power cut ─ notification
@@ -19,6 +20,13 @@ package import TelemetryModel
 //   ── {state, …} ───────────────────────────────────────────────────────────────────► result
 //   ◄── bye {reason, reconnectAfter: {min,max}}   before a planned close ───────────── notification
 //
+// A spare link, on which an agent tries how long the path lets a silent connection live, says
+// `probe` instead of `hello`. It is no session: it only answers heartbeats.
+//
+//   ── probe {silence} ──────────────────────────────────────────────────────────────► request
+//   ◄── {} ─────────────────────────────────────────────────────────────────────────── result
+//   (nothing either way for `silence` seconds, then heartbeat and its result)
+//
 // Ids are strings. Unknown requests are answered with -32601; unknown notifications and fields are
 // ignored, so that both sides can be upgraded in either order. Times are seconds since 1970.
 
@@ -33,6 +41,8 @@ package enum AgentMessage: Hashable, Sendable {
   case gap(Gap)
   /// A sign of life, with the device's monotonic clock.
   case heartbeat(id: String, monoSeconds: Double)
+  /// Makes this a spare link, which will be silent for so long and then says heartbeat.
+  case probe(id: String, silenceSeconds: Double)
   /// News of a running command.
   case commandProgress(CommandProgress)
   /// The end of a command, to be confirmed.

@@ -35,7 +35,7 @@ final class StoreFixture {
     _ commit: Int64, new: [Series] = [], series: Int64 = 1, _ readings: [(Int, Double)],
     acked: UInt64? = nil
   ) -> IngestBatch {
-    var batch = IngestBatch(commit: CommitNumber(commit))
+    var batch = IngestBatch(commit: CommitNumber(commit), received: start)
     batch.newSeries = new
     batch.samples = readings.map {
       Sample(series: SeriesID(series), time: start + .milliseconds($0.0), value: $0.1)

@@ -30,7 +30,7 @@ struct BatchAssembly {
   private(set) var acks: [Ack] = []
 
   init(commit: CommitNumber, received: Timestamp) {
-    batch = IngestBatch(commit: commit)
+    batch = IngestBatch(commit: commit, received: received)
     self.received = received
   }
 

@@ -49,11 +49,35 @@ package struct Sample: Hashable, Sendable {
   package var time: Timestamp
   /// The value, in the series' unit; booleans are 0 and 1.
   package var value: Double
+  /// What is known of how far its time can be trusted.
+  package var quality: SampleQuality
 
-  /// Names all three parts.
-  package init(series: SeriesID, time: Timestamp, value: Double) {
+  /// Names all parts.
+  package init(
+    series: SeriesID, time: Timestamp, value: Double, quality: SampleQuality = []
+  ) {
     self.series = series
     self.time = time
     self.value = value
+    self.quality = quality
   }
+}
+
+/// What is known of a reading beyond its value; stored with it.
+package struct SampleQuality: OptionSet, Hashable, Sendable {
+  /// The bits; part of the store's format.
+  package var rawValue: UInt8
+
+  /// The bits as they are.
+  package init(rawValue: UInt8) {
+    self.rawValue = rawValue
+  }
+
+  /// The device's clock was not set: its time was reckoned from the moment of arrival
+  /// (RFC 8428 §4.5.3).
+  package static let relativeTime = SampleQuality(rawValue: 1 << 0)
+  /// The device's clock disagreed with the broker's by more than readings may lie in the future.
+  package static let clockOff = SampleQuality(rawValue: 1 << 1)
+  /// It came on the backfill lane, or after its shortest window had closed.
+  package static let late = SampleQuality(rawValue: 1 << 2)
 }

@@ -34,6 +34,8 @@ package struct CommitNumber: Hashable, Comparable, Sendable, CustomStringConvert
 package struct IngestBatch: Sendable {
   /// The number that this transaction is to have.
   package var commit: CommitNumber
+  /// When its readings came, by the broker's clock: a batch gathers a fraction of a second.
+  package var received: Timestamp
   /// Series seen for the first time.
   package var newSeries: [Series] = []
   /// Readings, in the order they arrived.
@@ -46,8 +48,9 @@ package struct IngestBatch: Sendable {
   package var devices: [StoredDevice] = []
 
   /// An empty batch.
-  package init(commit: CommitNumber) {
+  package init(commit: CommitNumber, received: Timestamp) {
     self.commit = commit
+    self.received = received
   }
 
   /// Whether there is nothing to write.

@@ -30,7 +30,7 @@ extension AgentMessage {
     default: break
     }
     guard let id = envelope.id else {
-      let isRequest = ["hello", "heartbeat", "commandFinished"].contains(method)
+      let isRequest = ["hello", "heartbeat", "probe", "commandFinished"].contains(method)
       guard !isRequest else { throw ProtocolError(field: "id", "missing") }
       return .ignored(method: method)
     }
@@ -38,6 +38,8 @@ extension AgentMessage {
     case "hello": return .hello(id: id, try Hello(try envelope.fields(bytes)))
     case "heartbeat":
       return .heartbeat(id: id, monoSeconds: try envelope.fields(bytes).number("mono"))
+    case "probe":
+      return .probe(id: id, silenceSeconds: try envelope.fields(bytes).number("silence"))
     case "commandFinished":
       return .commandFinished(id: id, try CommandFinished(try envelope.fields(bytes)))
     default: return .unknownRequest(id: id, method: method)
@@ -106,6 +108,13 @@ extension AgentMessage {
         writer.object { writer in
           writer.key("mono")
           writer.write(monoSeconds)
+        }
+      }
+    case .probe(let id, let silenceSeconds):
+      writer.request("probe", id: id) { writer in
+        writer.object { writer in
+          writer.key("silence")
+          writer.write(silenceSeconds)
         }
       }
     case .commandProgress(let progress):

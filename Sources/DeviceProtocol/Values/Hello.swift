@@ -18,12 +18,17 @@ package struct Hello: Hashable, Sendable {
   package var labels: [String: String]
   /// How the link before this one ended.
   package var lastLink: LinkEnd?
+  /// The session that this link takes over while its old link still works (make before break):
+  /// the broker then leaves the old link readable for a moment instead of closing it with 4503.
+  package var resume: String?
+  /// What the agent has learnt of the path this link takes.
+  package var path: PathReport?
 
   /// A first message.
   package init(
     agent: Software, boot: String, epoch: String, acked: SequenceRanges = SequenceRanges(),
     clock: ClockReport? = nil, profile: ProfileSummary? = nil, labels: [String: String] = [:],
-    lastLink: LinkEnd? = nil
+    lastLink: LinkEnd? = nil, resume: String? = nil, path: PathReport? = nil
   ) {
     self.agent = agent
     self.boot = boot
@@ -33,6 +38,8 @@ package struct Hello: Hashable, Sendable {
     self.profile = profile
     self.labels = labels
     self.lastLink = lastLink
+    self.resume = resume
+    self.path = path
   }
 
   init(_ fields: Fields) throws(ProtocolError) {
@@ -44,6 +51,8 @@ package struct Hello: Hashable, Sendable {
     profile = try fields.optionalObject("profile").map(ProfileSummary.init)
     labels = try fields.labels("labels")
     lastLink = try fields.optionalObject("lastLink").map(LinkEnd.init)
+    resume = try fields.optionalToken("resume")
+    path = try fields.optionalObject("path").map(PathReport.init)
   }
 
   func write(into writer: inout JSONWriter) {
@@ -74,6 +83,11 @@ package struct Hello: Hashable, Sendable {
       if let lastLink {
         writer.key("lastLink")
         lastLink.write(into: &writer)
+      }
+      writer.member("resume", resume)
+      if let path {
+        writer.key("path")
+        path.write(into: &writer)
       }
     }
   }

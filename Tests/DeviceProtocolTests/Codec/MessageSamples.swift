@@ -46,13 +46,17 @@ enum MessageSamples {
       hello.lastLink = LinkEnd(
         cause: "idle-cut", livedSeconds: seconds(&random), idleSeconds: 60.5, closeCode: 1006,
         transport: "wss", proxy: word(&random))
+      hello.resume = word(&random)
+      hello.path = PathReport(
+        network: "wlan0 via 192.0.2.1", safeSeconds: 40, failSeconds: Bool.random(using: &random) ? 80 : nil,
+        lifeSeconds: 7200, intervalSeconds: 30)
     }
     return hello
   }
 
   static func agent(_ random: inout Seeded) -> AgentMessage {
     let id = word(&random)
-    switch Int.random(in: 0..<7, using: &random) {
+    switch Int.random(in: 0..<8, using: &random) {
     case 0: return .hello(id: id, hello(&random))
     case 1:
       return .gap(
@@ -67,7 +71,8 @@ enum MessageSamples {
       return .commandFinished(
         id: id,
         CommandFinished(command: id, outcome: outcome, exitCode: -1, output: "é\n", reason: nil))
-    case 5:
+    case 5: return .probe(id: id, silenceSeconds: seconds(&random) / 4)
+    case 6:
       let state = CommandState(state: .finished, outcome: .failed, exitCode: 3, reason: id)
       return .response(id: id, .result(state.json))
     default:
