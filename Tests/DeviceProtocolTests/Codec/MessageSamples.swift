@@ -48,7 +48,8 @@ enum MessageSamples {
         transport: "wss", proxy: word(&random))
       hello.resume = word(&random)
       hello.path = PathReport(
-        network: "wlan0 via 192.0.2.1", safeSeconds: 40, failSeconds: Bool.random(using: &random) ? 80 : nil,
+        network: "wlan0 via 192.0.2.1", safeSeconds: 40,
+        failSeconds: Bool.random(using: &random) ? 80 : nil,
         lifeSeconds: 7200, intervalSeconds: 30)
     }
     return hello
