@@ -1,4 +1,4 @@
-package import TelemetryModel
+import TelemetryModel
 
 /// What an agent has learnt of the path that its link takes, for the broker's `/v1/links`.
 package struct PathReport: Hashable, Sendable {
