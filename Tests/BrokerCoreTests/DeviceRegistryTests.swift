@@ -13,6 +13,12 @@ struct DeviceRegistryTests {
       wasReplaced.withLock { $0 = true }
     }
 
+    let wasRevoked = Mutex(false)
+
+    func revoked() {
+      wasRevoked.withLock { $0 = true }
+    }
+
     func goodbye(_ bye: Bye) {}
   }
 
@@ -60,6 +66,42 @@ struct DeviceRegistryTests {
     #expect(registry.labels(of: device) == ["site": "lab"])
     #expect(registry.isKnown("pi-7"))
     #expect(!registry.isKnown("pi-8"))
+  }
+
+  @Test("Operators' labels stand over the device's own, and outlive its next hello")
+  func operatorLabels() throws {
+    let device = try DeviceID("pi-7")
+    let registry = DeviceRegistry([
+      StoredDevice(
+        id: device, labels: ["site": "lab", "floor": "2"], agent: nil, lastSeen: now,
+        operatorLabels: ["site": "roof"])
+    ])
+    #expect(registry.labels(of: device) == ["site": "roof", "floor": "2"])
+    let version = registry.version
+    #expect(registry.changeOperatorLabels(of: device) { $0["room"] = "7" } != nil)
+    #expect(registry.version > version)
+    _ = attach(registry, device, Link())
+    #expect(registry.labels(of: device) == ["site": "roof", "room": "7"])
+    #expect(registry.changeOperatorLabels(of: device) { $0["site"] = nil } != nil)
+    #expect(registry.labels(of: device) == ["room": "7"])
+    #expect(registry.changeOperatorLabels(of: try DeviceID("pi-8")) { $0["a"] = "b" } == nil)
+  }
+
+  @Test("A forgotten device is gone, its link is revoked, and watchers are told last")
+  func forgotten() throws {
+    let device = try DeviceID("pi-7")
+    let seen = Mutex<[DeviceStatus]>([])
+    let registry = DeviceRegistry { status in seen.withLock { $0.append(status) } }
+    let link = Link()
+    let attachment = attach(registry, device, link)
+    #expect(registry.forget(device))
+    #expect(link.wasRevoked.withLock { $0 })
+    #expect(registry[device] == nil)
+    #expect(!registry.forget(device))
+    #expect(
+      registry.detach(
+        device: device, generation: attachment.generation, cause: "revoked", now: now) == nil)
+    #expect(seen.withLock { $0.last?.isForgotten } == true)
   }
 
   @Test("Changes are told in order")

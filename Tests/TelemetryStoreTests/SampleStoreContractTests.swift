@@ -15,11 +15,12 @@ struct SampleStoreContractTests {
 
   private func raw(
     _ series: [Int64] = [1], limit: Int = 1000, after: HistoryPosition? = nil,
-    sinceCommit: CommitNumber? = nil
+    sinceCommit: CommitNumber? = nil, throughCommit: CommitNumber? = nil
   ) -> HistoryRequest {
     HistoryRequest(
       series: series.map { SeriesID($0) }, from: fixture.start, to: .distantFuture,
-      resolution: .raw, functions: [], limitRows: limit, after: after, sinceCommit: sinceCommit)
+      resolution: .raw, functions: [], limitRows: limit, after: after, sinceCommit: sinceCommit,
+      throughCommit: throughCommit)
   }
 
   @Test("An empty store opens empty")
@@ -147,6 +148,56 @@ struct SampleStoreContractTests {
     let page = try await store.history(raw(sinceCommit: CommitNumber(1)))
     #expect(page.rows.map { $0.values[0] } == [2])
     #expect(page.commit == CommitNumber(2))
+  }
+
+  @Test("Pages can be held at one commit, whatever is committed while they are read")
+  func throughCommit() async throws {
+    let store = try fixture.store()
+    _ = try await store.open()
+    try await store.commit(
+      fixture.batch(1, new: [try fixture.series(1, "temp")], [(0, 1), (3000, 4), (3000, 5)]))
+    try await store.commit(fixture.batch(2, [(1000, 2), (3000, 6)]))
+    let held = CommitNumber(2)
+    var values: [Double?] = []
+    var page = try await store.history(raw(limit: 2, throughCommit: held))
+    values += page.rows.map { $0.values[0] }
+    try await store.commit(fixture.batch(3, [(500, 9), (3000, 9), (4000, 9)]))
+    while let next = page.next {
+      page = try await store.history(raw(limit: 1, after: next, throughCommit: held))
+      values += page.rows.map { $0.values[0] }
+    }
+    #expect(values == [1, 2, 4, 5, 6])
+    let between = try await store.history(
+      raw(sinceCommit: CommitNumber(1), throughCommit: CommitNumber(2)))
+    #expect(between.rows.map { $0.values[0] } == [2, 6])
+    let rest = try await store.history(raw(sinceCommit: held))
+    #expect(rest.rows.map { $0.values[0] } == [9, 9, 9])
+  }
+
+  @Test("Operators' labels are kept beside the device's own, and go when it is forgotten")
+  func operatorLabels() async throws {
+    let store = try fixture.store()
+    _ = try await store.open()
+    let device = StoredDevice(
+      id: fixture.pi, labels: ["site": "lab"], agent: nil, lastSeen: fixture.start)
+    var batch = fixture.batch(1, [])
+    batch.devices = [device]
+    batch.operatorLabels = [fixture.pi: ["site": "roof"]]
+    try await store.commit(batch)
+    // The next hello writes the device anew, without a say in the operators' labels.
+    batch = fixture.batch(2, [])
+    batch.devices = [device]
+    try await store.commit(batch)
+    #expect(try await store.open().devices.map(\.operatorLabels) == [["site": "roof"]])
+    batch = fixture.batch(3, [])
+    batch.forgotten = [fixture.pi]
+    try await store.commit(batch)
+    #expect(try await store.open().devices.isEmpty)
+    batch = fixture.batch(4, [])
+    batch.forgotten = [fixture.pi]
+    batch.devices = [device]
+    try await store.commit(batch)
+    #expect(try await store.open().devices == [device])
   }
 
   @Test("A file that is no store is refused in words, and left as it is")

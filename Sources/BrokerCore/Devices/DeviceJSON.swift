@@ -9,6 +9,14 @@ package enum DeviceJSON {
       writePresence(status, to: &json)
       json.key("labels")
       SeriesJSON.write(labels: status.labels, to: &json)
+      if !status.operatorLabels.isEmpty {
+        json.key("operatorLabels")
+        SeriesJSON.write(labels: status.operatorLabels, to: &json)
+      }
+      if status.isForgotten {
+        json.key("forgotten")
+        json.write(true)
+      }
       json.key("agent")
       if let agent = status.agent {
         json.object { json in

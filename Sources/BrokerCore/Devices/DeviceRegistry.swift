@@ -14,6 +14,7 @@ package final class DeviceRegistry: Sendable {
   }
 
   private let entries: Mutex<[DeviceID: Entry]>
+  private let changes = Atomic<UInt64>(0)
   private let changed: @Sendable (DeviceStatus) -> Void
 
   /// Starts with what the store remembers, all of it offline. `changed` is told of every change of
@@ -23,10 +24,11 @@ package final class DeviceRegistry: Sendable {
   ) {
     var entries: [DeviceID: Entry] = [:]
     for device in known {
-      entries[device.id] = Entry(
-        status: DeviceStatus(
-          device: device.id, presence: .offline, since: device.lastSeen, cause: "broker started",
-          labels: device.labels, agent: device.agent, link: nil))
+      var status = DeviceStatus(
+        device: device.id, presence: .offline, since: device.lastSeen, cause: "broker started",
+        labels: device.labels, agent: device.agent, link: nil)
+      status.operatorLabels = device.operatorLabels
+      entries[device.id] = Entry(status: status)
     }
     self.entries = Mutex(entries)
     self.changed = changed
@@ -59,13 +61,13 @@ package final class DeviceRegistry: Sendable {
       if entry.status.presence == .offline { entry.status.since = now }
       entry.status.presence = .online
       entry.status.cause = nil
-      entry.status.labels = hello.labels
+      entry.status.ownLabels = hello.labels
       entry.status.agent = hello.agent
       entry.status.link = summary
       entries[device] = entry
       return Attachment(generation: entry.generation, replaced: replaced, status: entry.status)
     }
-    changed(attachment.status)
+    announce(attachment.status)
     return attachment
   }
 
@@ -86,8 +88,47 @@ package final class DeviceRegistry: Sendable {
       entries[device] = entry
       return entry.status
     }
-    if let status { changed(status) }
+    if let status { announce(status) }
     return status
+  }
+
+  /// Changes the labels that operators have set; nil if there is no such device.
+  ///
+  /// The caller makes the result durable.
+  package func changeOperatorLabels(
+    of device: DeviceID, _ change: (inout [String: String]) -> Void
+  ) -> DeviceStatus? {
+    let status = entries.withLock { entries -> DeviceStatus? in
+      guard var status = entries[device]?.status else { return nil }
+      change(&status.operatorLabels)
+      entries[device]?.status = status
+      return status
+    }
+    if let status { announce(status) }
+    return status
+  }
+
+  /// Forgets a device and closes its link with 4501; false if there is no such device.
+  ///
+  /// The caller has the store forget it too. A device that comes again is a new one.
+  package func forget(_ device: DeviceID) -> Bool {
+    guard let entry = entries.withLock({ $0.removeValue(forKey: device) }) else { return false }
+    entry.link?.revoked()
+    var status = entry.status
+    status.presence = .offline
+    status.cause = "forgotten"
+    status.link = nil
+    status.isForgotten = true
+    announce(status)
+    return true
+  }
+
+  /// Changes with everything that ``all(where:)`` shows.
+  package var version: UInt64 { changes.load(ordering: .acquiring) }
+
+  private func announce(_ status: DeviceStatus) {
+    changes.wrappingAdd(1, ordering: .acquiringAndReleasing)
+    changed(status)
   }
 
   /// Whether a link is still its device's newest.
@@ -134,6 +175,9 @@ package final class DeviceRegistry: Sendable {
 package protocol DeviceLinkHandle: AnyObject, Sendable {
   /// Closes the link with 4503, because a newer one took over.
   func replacedByNewerLink()
+
+  /// Closes the link with 4501, because an operator had the device forgotten.
+  func revoked()
 
   /// Says `bye` and closes the link.
   func goodbye(_ bye: Bye)

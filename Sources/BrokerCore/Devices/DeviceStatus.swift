@@ -19,14 +19,25 @@ package struct DeviceStatus: Hashable, Sendable {
   package var since: Timestamp
   /// Why it is offline; nil while it is online.
   package var cause: String?
-  /// Its labels, from its last `hello`.
-  package var labels: [String: String]
+  /// Its own labels, from its last `hello`.
+  package var ownLabels: [String: String] {
+    didSet { labels = ownLabels.merging(operatorLabels) { $1 } }
+  }
+  /// Labels that operators have set.
+  package var operatorLabels: [String: String] = [:] {
+    didSet { labels = ownLabels.merging(operatorLabels) { $1 } }
+  }
+  /// Both together; where both name a key the operators' value stands, also after the next `hello`:
+  /// whoever looks after a fleet knows better where a device hangs than its image does.
+  package private(set) var labels: [String: String]
   /// The agent's name and version.
   package var agent: Software?
   /// The link it has, or nil.
   package var link: LinkSummary?
+  /// Whether an operator has just had it forgotten: the last that is heard of it.
+  package var isForgotten = false
 
-  /// Names all parts.
+  /// Names all parts; `labels` are the device's own.
   package init(
     device: DeviceID, presence: Presence, since: Timestamp, cause: String?,
     labels: [String: String], agent: Software?, link: LinkSummary?
@@ -35,6 +46,7 @@ package struct DeviceStatus: Hashable, Sendable {
     self.presence = presence
     self.since = since
     self.cause = cause
+    ownLabels = labels
     self.labels = labels
     self.agent = agent
     self.link = link

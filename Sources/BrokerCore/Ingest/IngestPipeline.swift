@@ -80,6 +80,12 @@ package actor IngestPipeline {
     _ = queue.add(device)
   }
 
+  /// Puts what an operator did to a device in line, from any thread; false as in
+  /// ``submit(_:)-(IncomingPack)``, and then `done` is not called.
+  package nonisolated func submit(_ change: DeviceChange) -> Bool {
+    queue.add(change)
+  }
+
   /// How many records wait for the commit after the one that is being written.
   package nonisolated var waitingRecords: Int { queue.waitingRecords }
 
@@ -128,9 +134,13 @@ package actor IngestPipeline {
       assembly.add(gap, stored: known)
     }
     assembly.batch.devices = Array(contents.devices.values)
+    assembly.batch.take(contents.changes)
     let began = ContinuousClock.now
     if !assembly.batch.isEmpty {
-      guard await write(assembly.batch, final: final) else { return }
+      guard await write(assembly.batch, final: final) else {
+        for change in contents.changes { change.done(false) }
+        return
+      }
       lastCommit = assembly.batch.commit
     }
     for packs in assembly.batch.acked {
@@ -141,6 +151,7 @@ package actor IngestPipeline {
       CommittedBatch(
         commit: lastCommit, samples: assembly.batch.samples, newSeries: assembly.batch.newSeries,
         gaps: assembly.batch.gaps))
+    for change in contents.changes { change.done(true) }
     for refusal in assembly.refusals {
       logger.warning(
         "Readings refused",

@@ -11,9 +11,12 @@ final class IngestQueue: Sendable {
     var packs: [IncomingPack] = []
     var gaps: [IncomingGap] = []
     var devices: [DeviceID: StoredDevice] = [:]
+    var changes: [DeviceChange] = []
     var records = 0
 
-    var isEmpty: Bool { packs.isEmpty && gaps.isEmpty && devices.isEmpty }
+    var isEmpty: Bool {
+      packs.isEmpty && gaps.isEmpty && devices.isEmpty && changes.isEmpty
+    }
   }
 
   private struct State {
@@ -54,6 +57,16 @@ final class IngestQueue: Sendable {
   func add(_ device: StoredDevice) -> Bool {
     put { contents in
       contents.devices[device.id] = device
+      return true
+    }
+  }
+
+  /// A device that is to be forgotten is not written any more with what waits.
+  func add(_ change: DeviceChange) -> Bool {
+    put { contents in
+      guard contents.changes.count < maxRecords else { return false }
+      if case .forget = change.kind { contents.devices[change.device] = nil }
+      contents.changes.append(change)
       return true
     }
   }

@@ -119,6 +119,8 @@ package enum LinkEndCause: String, CaseIterable, Sendable {
   case silent
   /// The same device opened a newer one.
   case replaced
+  /// An operator had the device forgotten.
+  case revoked
   /// The device broke the protocol.
   case protocolError
   /// The broker asked it to come back later.

@@ -18,12 +18,15 @@ package struct HistoryRequest: Sendable {
   package var after: HistoryPosition?
   /// Only what was committed after this, or nil for everything; for raw readings.
   package var sinceCommit: CommitNumber?
+  /// Nothing that was committed after this, or nil for everything; for raw readings. So that pages
+  /// read one after another show one state, whatever is committed meanwhile.
+  package var throughCommit: CommitNumber?
 
   /// Names all parts.
   package init(
     series: [SeriesID], from: Timestamp, to: Timestamp, resolution: Resolution,
     functions: [AggregateFunction], limitRows: Int, after: HistoryPosition? = nil,
-    sinceCommit: CommitNumber? = nil
+    sinceCommit: CommitNumber? = nil, throughCommit: CommitNumber? = nil
   ) {
     self.series = series
     self.from = from
@@ -33,6 +36,7 @@ package struct HistoryRequest: Sendable {
     self.limitRows = limitRows
     self.after = after
     self.sinceCommit = sinceCommit
+    self.throughCommit = throughCommit
   }
 }
 

@@ -46,6 +46,10 @@ package struct IngestBatch: Sendable {
   package var gaps: [StoredGap] = []
   /// Devices that are new or have changed.
   package var devices: [StoredDevice] = []
+  /// Devices to be forgotten, before ``devices`` are written: their readings stay.
+  package var forgotten: [DeviceID] = []
+  /// Devices whose labels an operator has set, with all of those labels; written after ``devices``.
+  package var operatorLabels: [DeviceID: [String: String]] = [:]
 
   /// An empty batch.
   package init(commit: CommitNumber, received: Timestamp) {
@@ -56,6 +60,7 @@ package struct IngestBatch: Sendable {
   /// Whether there is nothing to write.
   package var isEmpty: Bool {
     newSeries.isEmpty && samples.isEmpty && acked.isEmpty && gaps.isEmpty && devices.isEmpty
+      && forgotten.isEmpty && operatorLabels.isEmpty
   }
 }
 

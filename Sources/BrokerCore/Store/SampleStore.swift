@@ -78,11 +78,16 @@ package struct StoredDevice: Hashable, Sendable {
   package var agent: Software?
   /// When the broker last heard of it.
   package var lastSeen: Timestamp
+  /// The labels that operators have set; read by `open`, written by `IngestBatch.operatorLabels`
+  /// alone.
+  package var operatorLabels: [String: String]
 
   /// Names all parts.
   package init(
-    id: DeviceID, labels: [String: String], agent: Software?, lastSeen: Timestamp
+    id: DeviceID, labels: [String: String], agent: Software?, lastSeen: Timestamp,
+    operatorLabels: [String: String] = [:]
   ) {
+    self.operatorLabels = operatorLabels
     self.id = id
     self.labels = labels
     self.agent = agent

@@ -116,6 +116,12 @@ final class DeviceConnection: WebSocketDelegate {
     carryOut(session.close(.replaced, "a newer link of this device took over"))
   }
 
+  func revoked() {
+    guard !session.isClosed else { return }
+    endCause = .revoked
+    carryOut(session.close(.revoked, "an operator had it forgotten"))
+  }
+
   func goodbye(_ bye: Bye) {
     guard !session.isClosed else { return }
     endCause = .brokerStopped
@@ -228,6 +234,10 @@ final class DeviceConnectionRemote: DeviceLinkHandle, PackOrigin {
     loop.execute { self.link.value.replaced() }
   }
 
+  func revoked() {
+    loop.execute { self.link.value.revoked() }
+  }
+
   func goodbye(_ bye: Bye) {
     loop.execute { self.link.value.goodbye(bye) }
   }
@@ -259,7 +269,7 @@ extension LinkEndCause {
 extension StoredDevice {
   fileprivate init(_ status: DeviceStatus, lastSeen: Timestamp) {
     self.init(
-      id: status.device, labels: status.labels, agent: status.agent, lastSeen: lastSeen)
+      id: status.device, labels: status.ownLabels, agent: status.agent, lastSeen: lastSeen)
   }
 }
 

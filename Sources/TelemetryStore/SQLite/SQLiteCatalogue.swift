@@ -19,7 +19,8 @@ enum SQLiteCatalogue {
       return StoredDevice(
         id: try DeviceID(row["id"]), labels: try decodeLabels(row["labels"]),
         agent: name.map { Software(name: $0, version: row["agentVersion"] ?? "") },
-        lastSeen: Timestamp(microseconds: row["lastSeen"]))
+        lastSeen: Timestamp(microseconds: row["lastSeen"]),
+        operatorLabels: try decodeLabels(row["operatorLabels"]))
     }
   }
 

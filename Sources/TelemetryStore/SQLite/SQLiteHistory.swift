@@ -94,6 +94,10 @@ struct SQLiteHistory {
       sql += " AND id > coalesce((SELECT lastRow FROM commitLog WHERE number = ?), 0)"
       arguments += [since.number]
     }
+    if let through = request.throughCommit {
+      sql += " AND id <= coalesce((SELECT max(lastRow) FROM commitLog WHERE number <= ?), 0)"
+      arguments += [through.number]
+    }
     let rows = try Row.fetchCursor(
       db.cachedStatement(sql: sql + " ORDER BY time, id"), arguments: arguments)
     while let row = try rows.next() {

@@ -61,6 +61,10 @@ enum SQLiteSchema {
           CREATE INDEX sampleBySeries ON sample (series, time, value);
           """)
     }
+    migrator.registerMigration("2: labels set by operators") { db in
+      try db.execute(
+        sql: "ALTER TABLE device ADD COLUMN operatorLabels TEXT NOT NULL DEFAULT '{}'")
+    }
     return migrator
   }
 }

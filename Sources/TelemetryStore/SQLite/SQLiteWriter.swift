@@ -6,7 +6,9 @@ import GRDB
 /// Writes a batch's rows; the caller's transaction makes them one.
 enum SQLiteWriter {
   static func write(_ batch: IngestBatch, to db: Database) throws {
+    try forget(batch.forgotten, in: db)
     try write(batch.devices, to: db)
+    try write(batch.operatorLabels, to: db)
     try write(batch.newSeries, to: db)
     let lastRow = try write(batch.samples, to: db)
     try write(batch.acked, to: db)
@@ -27,6 +29,20 @@ enum SQLiteWriter {
         device.id.string, SQLiteCatalogue.encode(device.labels), device.agent?.name,
         device.agent?.version, device.lastSeen.microseconds,
       ])
+    }
+  }
+
+  private static func forget(_ devices: [DeviceID], in db: Database) throws {
+    for device in devices {
+      try db.cachedStatement(sql: "DELETE FROM device WHERE id = ?")
+        .execute(arguments: [device.string])
+    }
+  }
+
+  private static func write(_ labels: [DeviceID: [String: String]], to db: Database) throws {
+    for (device, labels) in labels {
+      try db.cachedStatement(sql: "UPDATE device SET operatorLabels = ? WHERE id = ?")
+        .execute(arguments: [SQLiteCatalogue.encode(labels), device.string])
     }
   }
 
