@@ -6,53 +6,128 @@ import Testing
 
 @Suite("Device registry")
 struct DeviceRegistryTests {
-  private final class Link: DeviceLinkHandle {
-    let wasReplaced = Mutex(false)
+  final class Link: DeviceLinkHandle {
+    let fence = LinkFence()
 
-    func replacedByNewerLink() {
-      wasReplaced.withLock { $0 = true }
-    }
-
+    func send(_ message: BrokerMessage) {}
+    func packsCommitted(_ ranges: SequenceRanges) {}
+    func replacedByNewerLink() {}
+    func handedOverToNewerLink() {}
     let wasRevoked = Mutex(false)
 
     func revoked() {
       wasRevoked.withLock { $0 = true }
     }
 
-    func goodbye(_ bye: Bye) {}
+    func goodbye(_ bye: Bye, _ reason: CloseReason) {}
   }
 
   private let now = Timestamp(seconds: 1_800_000_000)
 
   private func attach(
-    _ registry: DeviceRegistry, _ device: DeviceID, _ link: Link
+    _ registry: DeviceRegistry, _ device: DeviceID, _ link: Link, session: String = "s",
+    epoch: String = "e", resume: String? = nil, at time: Timestamp? = nil
   ) -> DeviceRegistry.Attachment {
-    registry.attach(
-      device: device,
-      hello: Hello(agent: Software(name: "a", version: "1"), boot: "b", epoch: "e"), link: link,
-      summary: LinkSummary(transport: "ws", remoteAddress: nil, since: now), now: now)
+    let hello = Hello(
+      agent: Software(name: "a", version: "1"), boot: "b", epoch: epoch, resume: resume)
+    return registry.attach(
+      device: device, hello: hello, session: session, link: link,
+      summary: LinkSummary(transport: .webSocket, remoteAddress: nil, since: now),
+      now: time ?? now)
   }
 
-  @Test("A newer link wins at once, and the older one can change nothing any more")
+  @Test("A newer link wins at once, and the older one is fenced and can change nothing any more")
   func fencing() throws {
     let device = try DeviceID("pi-7")
     let registry = DeviceRegistry()
     let old = Link()
     let first = attach(registry, device, old)
+    #expect(first.older.isEmpty)
     let second = attach(registry, device, Link())
     #expect(second.generation > first.generation)
-    #expect(second.replaced === old)
+    guard case .replaced(let replaced)? = second.older.first else {
+      Issue.record("not replaced: \(second.older)")
+      return
+    }
+    #expect(replaced === old)
+    #expect(old.fence.isShut)
     #expect(
-      registry.detach(device: device, generation: first.generation, cause: "dropped", now: now)
+      registry.detach(device: device, generation: first.generation, cause: .dropped, now: now)
         == nil)
     #expect(registry[device]?.presence == .online)
     #expect(
-      registry.detach(device: device, generation: second.generation, cause: "dropped", now: now)?
-        .cause == "dropped")
+      registry.detach(device: device, generation: second.generation, cause: .dropped, now: now)?
+        .cause == .dropped)
     #expect(registry[device]?.presence == .offline)
     #expect(
-      registry.detach(device: device, generation: second.generation, cause: "again", now: now)
+      registry.detach(device: device, generation: second.generation, cause: .silent, now: now)
         == nil)
+  }
+
+  @Test("A link that names the present session takes it over; the older one is not fenced yet")
+  func handover() throws {
+    let device = try DeviceID("pi-7")
+    let registry = DeviceRegistry()
+    let (first, second, third) = (Link(), Link(), Link())
+    let old = attach(registry, device, first, session: "s1")
+    let new = attach(registry, device, second, session: "s2", resume: "s1", at: now + .seconds(9))
+    guard case .handedOver(let handed)? = new.older.first, new.older.count == 1 else {
+      Issue.record("not handed over: \(new.older)")
+      return
+    }
+    #expect(handed === first)
+    #expect(!first.fence.isShut)
+    #expect(new.status.since == now, "the device never went away")
+    #expect(registry.link(of: device) === second)
+    #expect(registry.link(of: device, carrying: "e") === second)
+    #expect(registry.link(of: device, carrying: "other") == nil)
+    // The end of the older one changes nothing.
+    #expect(
+      registry.detach(device: device, generation: old.generation, cause: .dropped, now: now) == nil)
+    #expect(registry[device]?.presence == .online)
+    // A third one that names a session that is gone replaces.
+    let last = attach(registry, device, third, session: "s3", resume: "s1")
+    #expect(last.older.count == 1)
+    #expect(second.fence.isShut)
+  }
+
+  @Test("A link that was handed over is fenced once somebody else comes, or under a new epoch")
+  func handoverIsBounded() throws {
+    let device = try DeviceID("pi-7")
+    let registry = DeviceRegistry()
+    let (first, second, third) = (Link(), Link(), Link())
+    _ = attach(registry, device, first, session: "s1")
+    _ = attach(registry, device, second, session: "s2", resume: "s1")
+    let last = attach(registry, device, third, session: "s3", epoch: "f", resume: "s2")
+    #expect(last.older.count == 2)
+    #expect(first.fence.isShut)
+    #expect(second.fence.isShut, "another epoch's packs cannot be acked over this link")
+  }
+
+  @Test("Generations go on over restarts, also where the clock was set back or stands still")
+  func generations() throws {
+    let device = try DeviceID("pi-7")
+    let before = attach(DeviceRegistry(), device, Link(), at: now).generation
+    let registry = DeviceRegistry([
+      StoredDevice(id: device, labels: [:], agent: nil, lastSeen: now)
+    ])
+    let earlier = now - .seconds(3600)
+    let after = attach(registry, device, Link(), at: earlier).generation
+    #expect(after > before)
+    #expect(attach(registry, device, Link(), at: earlier).generation > after)
+    #expect(after < 1 << 53, "JSON numbers are exact up to there")
+  }
+
+  @Test("A device has so many spare links, and none before it was ever here")
+  func spareLinks() throws {
+    let device = try DeviceID("pi-7")
+    let registry = DeviceRegistry()
+    #expect(!registry.openSpare(device: device, limit: 1))
+    _ = attach(registry, device, Link())
+    #expect(registry.openSpare(device: device, limit: 1))
+    #expect(!registry.openSpare(device: device, limit: 1))
+    registry.closeSpare(device: device)
+    #expect(registry.openSpare(device: device, limit: 1))
   }
 
   @Test("What the store remembers is there, offline, since it was last heard of")
@@ -100,7 +175,7 @@ struct DeviceRegistryTests {
     #expect(!registry.forget(device))
     #expect(
       registry.detach(
-        device: device, generation: attachment.generation, cause: "revoked", now: now) == nil)
+        device: device, generation: attachment.generation, cause: .revoked, now: now) == nil)
     #expect(seen.withLock { $0.last?.isForgotten } == true)
   }
 
@@ -110,7 +185,7 @@ struct DeviceRegistryTests {
     let seen = Mutex<[DeviceStatus.Presence]>([])
     let registry = DeviceRegistry { status in seen.withLock { $0.append(status.presence) } }
     let link = attach(registry, device, Link())
-    registry.detach(device: device, generation: link.generation, cause: "dropped", now: now)
+    registry.detach(device: device, generation: link.generation, cause: .dropped, now: now)
     #expect(seen.withLock { $0 } == [.online, .offline])
   }
 }

@@ -32,7 +32,7 @@ package enum DeviceJSON {
       if let link = status.link {
         json.object { json in
           json.key("transport")
-          json.write(link.transport)
+          json.write(link.transport.rawValue)
           if let address = link.remoteAddress {
             json.key("remoteAddress")
             json.write(address)
@@ -56,7 +56,7 @@ package enum DeviceJSON {
     json.write(status.since)
     if let cause = status.cause {
       json.key("cause")
-      json.write(cause)
+      json.write(cause.rawValue)
     }
   }
 }

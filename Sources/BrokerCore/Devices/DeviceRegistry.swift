@@ -7,13 +7,7 @@ package import TelemetryModel
 /// Called from every event loop; the lock is held for table look-ups only. Changes are announced in
 /// the order in which they happen for each device.
 package final class DeviceRegistry: Sendable {
-  private struct Entry {
-    var status: DeviceStatus
-    var generation: UInt64 = 0
-    var link: (any DeviceLinkHandle)?
-  }
-
-  private let entries: Mutex<[DeviceID: Entry]>
+  private let entries: Mutex<[DeviceID: DeviceEntry]>
   private let changes = Atomic<UInt64>(0)
   private let changed: @Sendable (DeviceStatus) -> Void
 
@@ -22,13 +16,14 @@ package final class DeviceRegistry: Sendable {
   package init(
     _ known: [StoredDevice] = [], changed: @escaping @Sendable (DeviceStatus) -> Void = { _ in }
   ) {
-    var entries: [DeviceID: Entry] = [:]
+    var entries: [DeviceID: DeviceEntry] = [:]
     for device in known {
       var status = DeviceStatus(
-        device: device.id, presence: .offline, since: device.lastSeen, cause: "broker started",
+        device: device.id, presence: .offline, since: device.lastSeen, cause: .brokerStarted,
         labels: device.labels, agent: device.agent, link: nil)
       status.operatorLabels = device.operatorLabels
-      entries[device.id] = Entry(status: status)
+      entries[device.id] = DeviceEntry(
+        status: status, generation: DeviceEntry.generation(at: device.lastSeen))
     }
     self.entries = Mutex(entries)
     self.changed = changed
@@ -36,55 +31,50 @@ package final class DeviceRegistry: Sendable {
 
   /// What a link's arrival came to.
   package struct Attachment: Sendable {
-    /// Fences this link: only the holder of the newest generation may change the device's state.
+    /// What becomes of the link that was the device's newest until now.
+    package enum Older: Sendable {
+      /// It is closed with 4503 and can change nothing any more.
+      case replaced(any DeviceLinkHandle)
+      /// The new link took it over by name: it is read for a moment.
+      case handedOver(any DeviceLinkHandle)
+    }
+
+    /// Fences older links: only the holder of the newest generation may change the device's state.
     package var generation: UInt64
-    /// The link that this one replaces, to be closed with 4503.
-    package var replaced: (any DeviceLinkHandle)?
+    /// The links that this one ends, to be told so.
+    package var older: [Older]
     /// The device as it is now.
     package var status: DeviceStatus
   }
 
-  /// Enters a device's new link, which wins over any older one at once.
+  /// Enters a device's new link, named `session`, which wins over any older one at once. Older ones
+  /// are fenced before this returns; only one that is handed over may still bring packs.
   package func attach(
-    device: DeviceID, hello: Hello, link: any DeviceLinkHandle, summary: LinkSummary, now: Timestamp
+    device: DeviceID, hello: Hello, session: String, link: any DeviceLinkHandle,
+    summary: LinkSummary, now: Timestamp
   ) -> Attachment {
     let attachment = entries.withLock { entries in
-      var entry =
-        entries[device]
-        ?? Entry(
-          status: DeviceStatus(
-            device: device, presence: .offline, since: now, cause: nil, labels: [:], agent: nil,
-            link: nil))
-      let replaced = entry.link
-      entry.generation += 1
-      entry.link = link
-      if entry.status.presence == .offline { entry.status.since = now }
-      entry.status.presence = .online
-      entry.status.cause = nil
-      entry.status.ownLabels = hello.labels
-      entry.status.agent = hello.agent
-      entry.status.link = summary
+      var entry = entries[device] ?? DeviceEntry(new: device, now: now)
+      let older = entry.endLinks(for: hello)
+      entry.enter(link, session: session, hello: hello, summary: summary, now: now)
       entries[device] = entry
-      return Attachment(generation: entry.generation, replaced: replaced, status: entry.status)
+      return Attachment(generation: entry.generation, older: older, status: entry.status)
     }
     announce(attachment.status)
     return attachment
   }
 
-  /// Takes a link off; does nothing and returns nil if a newer one has replaced it.
+  /// Takes a link off; does nothing and returns nil if a newer one has taken its place.
   @discardableResult
   package func detach(
-    device: DeviceID, generation: UInt64, cause: String, now: Timestamp
+    device: DeviceID, generation: UInt64, cause: LinkEndCause, now: Timestamp
   ) -> DeviceStatus? {
     let status = entries.withLock { entries -> DeviceStatus? in
+      entries[device]?.forgetOlder(generation: generation)
       guard var entry = entries[device], entry.generation == generation, entry.link != nil else {
         return nil
       }
-      entry.link = nil
-      entry.status.presence = .offline
-      entry.status.since = now
-      entry.status.cause = cause
-      entry.status.link = nil
+      entry.leave(cause: cause, now: now)
       entries[device] = entry
       return entry.status
     }
@@ -113,10 +103,13 @@ package final class DeviceRegistry: Sendable {
   /// The caller has the store forget it too. A device that comes again is a new one.
   package func forget(_ device: DeviceID) -> Bool {
     guard let entry = entries.withLock({ $0.removeValue(forKey: device) }) else { return false }
-    entry.link?.revoked()
+    for link in entry.links {
+      link.fence.close()
+      link.revoked()
+    }
     var status = entry.status
     status.presence = .offline
-    status.cause = "forgotten"
+    status.cause = .revoked
     status.link = nil
     status.isForgotten = true
     announce(status)
@@ -131,9 +124,32 @@ package final class DeviceRegistry: Sendable {
     changed(status)
   }
 
-  /// Whether a link is still its device's newest.
-  package func isCurrent(device: DeviceID, generation: UInt64) -> Bool {
-    entries.withLock { $0[device]?.generation == generation }
+  /// A device's newest link; nil while it is offline.
+  package func link(of device: DeviceID) -> (any DeviceLinkHandle)? {
+    entries.withLock { $0[device]?.link }
+  }
+
+  /// The link over which packs of an epoch are acked: the device's newest, if it carries that epoch.
+  package func link(of device: DeviceID, carrying epoch: String) -> (any DeviceLinkHandle)? {
+    entries.withLock { entries in
+      guard let entry = entries[device], entry.epoch == epoch else { return nil }
+      return entry.link
+    }
+  }
+
+  /// Counts one more spare link of a device; false, and nothing counted, where it has `limit` or was
+  /// never here.
+  package func openSpare(device: DeviceID, limit: Int) -> Bool {
+    entries.withLock { entries in
+      guard let open = entries[device]?.spareLinks, open < limit else { return false }
+      entries[device]?.spareLinks += 1
+      return true
+    }
+  }
+
+  /// A spare link that was counted is over.
+  package func closeSpare(device: DeviceID) {
+    entries.withLock { $0[device]?.spareLinks -= 1 }
   }
 
   /// Whether there is such a device.
@@ -169,16 +185,4 @@ package final class DeviceRegistry: Sendable {
       (entries.values.count { $0.status.presence == .online }, entries.count)
     }
   }
-}
-
-/// A device's live link, as the registry and others reach it from any thread.
-package protocol DeviceLinkHandle: AnyObject, Sendable {
-  /// Closes the link with 4503, because a newer one took over.
-  func replacedByNewerLink()
-
-  /// Closes the link with 4501, because an operator had the device forgotten.
-  func revoked()
-
-  /// Says `bye` and closes the link.
-  func goodbye(_ bye: Bye)
 }

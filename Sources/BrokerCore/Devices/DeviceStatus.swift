@@ -18,7 +18,7 @@ package struct DeviceStatus: Hashable, Sendable {
   /// Since when; for a device not seen since the broker started, when it was last heard of.
   package var since: Timestamp
   /// Why it is offline; nil while it is online.
-  package var cause: String?
+  package var cause: LinkEndCause?
   /// Its own labels, from its last `hello`.
   package var ownLabels: [String: String] {
     didSet { labels = ownLabels.merging(operatorLabels) { $1 } }
@@ -39,7 +39,7 @@ package struct DeviceStatus: Hashable, Sendable {
 
   /// Names all parts; `labels` are the device's own.
   package init(
-    device: DeviceID, presence: Presence, since: Timestamp, cause: String?,
+    device: DeviceID, presence: Presence, since: Timestamp, cause: LinkEndCause?,
     labels: [String: String], agent: Software?, link: LinkSummary?
   ) {
     self.device = device
@@ -55,15 +55,15 @@ package struct DeviceStatus: Hashable, Sendable {
 
 /// A link's unchanging properties.
 package struct LinkSummary: Hashable, Sendable {
-  /// How it travels, such as `ws+deflate`.
-  package var transport: String
+  /// How it travels.
+  package var transport: LinkTransport
   /// The address it came from.
   package var remoteAddress: String?
   /// When it said `hello`.
   package var since: Timestamp
 
   /// Names all parts.
-  package init(transport: String, remoteAddress: String?, since: Timestamp) {
+  package init(transport: LinkTransport, remoteAddress: String?, since: Timestamp) {
     self.transport = transport
     self.remoteAddress = remoteAddress
     self.since = since

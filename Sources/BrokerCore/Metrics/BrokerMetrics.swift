@@ -11,8 +11,10 @@ package final class BrokerMetrics: Sendable {
   private let gapPacks: Counter
   private let commits: Counter
   private let commitTime: Timer
-  private let linksOpened: Counter
-  private let linkEnds: [LinkEndCause: Counter]
+  private let linksOpened: [LinkTransport: Counter]
+  private let linkEnds: [LinkTransport: [LinkEndCause: Counter]]
+  private let handovers: Counter
+  private let spareLinks: Counter
   private let devicesOnline: Gauge
   private let devicesKnown: Gauge
   private let series: Gauge
@@ -30,6 +32,12 @@ package final class BrokerMetrics: Sendable {
     func gauge(_ name: String) -> Gauge {
       Gauge(label: name, factory: factory)
     }
+    /// One for every member of a closed set.
+    func each<Label: CaseIterable & Hashable, Value>(
+      _ make: (Label) -> Value
+    ) -> [Label: Value] {
+      Dictionary(uniqueKeysWithValues: Label.allCases.map { ($0, make($0)) })
+    }
     packs = counter("hawser_packs_total")
     duplicatePacks = counter("hawser_duplicate_packs_total")
     samples = counter("hawser_samples_total")
@@ -37,11 +45,15 @@ package final class BrokerMetrics: Sendable {
     gapPacks = counter("hawser_gap_packs_total")
     commits = counter("hawser_commits_total")
     commitTime = Timer(label: "hawser_commit_seconds", factory: factory)
-    linksOpened = counter("hawser_links_opened_total")
-    linkEnds = Dictionary(
-      uniqueKeysWithValues: LinkEndCause.allCases.map {
-        ($0, counter("hawser_link_ends_total", [("cause", $0.rawValue)]))
-      })
+    linksOpened = each { counter("hawser_links_opened_total", [("transport", $0.rawValue)]) }
+    linkEnds = each { transport in
+      each { cause in
+        counter(
+          "hawser_link_ends_total", [("cause", cause.rawValue), ("transport", transport.rawValue)])
+      }
+    }
+    handovers = counter("hawser_handovers_total")
+    spareLinks = counter("hawser_spare_links_total")
     devicesOnline = gauge("hawser_devices_online")
     devicesKnown = gauge("hawser_devices_known")
     series = gauge("hawser_series")
@@ -52,14 +64,20 @@ package final class BrokerMetrics: Sendable {
     storeAvailable = gauge("hawser_store_available")
   }
 
-  /// A device link said `hello`.
-  package func linkOpened() {
-    linksOpened.increment()
+  /// A device link said `hello`; `handedOver` where it took over from one that still worked.
+  package func linkOpened(_ transport: LinkTransport, handedOver: Bool) {
+    linksOpened[transport]?.increment()
+    if handedOver { handovers.increment() }
   }
 
   /// A device link ended.
-  package func linkEnded(_ cause: LinkEndCause) {
-    linkEnds[cause]?.increment()
+  package func linkEnded(_ cause: LinkEndCause, _ transport: LinkTransport) {
+    linkEnds[transport]?[cause]?.increment()
+  }
+
+  /// A device opened a spare link.
+  package func spareLinkOpened() {
+    spareLinks.increment()
   }
 
   /// Sets what is measured when somebody asks.
@@ -107,24 +125,4 @@ package struct BrokerState: Sendable {
 
   /// All zero, and available.
   package init() {}
-}
-
-/// How a device's link ended, as the broker sees it.
-package enum LinkEndCause: String, CaseIterable, Sendable {
-  /// The device closed it in order.
-  case closedByDevice
-  /// It ended without a close frame.
-  case dropped
-  /// Nothing was heard for longer than the heartbeat allows.
-  case silent
-  /// The same device opened a newer one.
-  case replaced
-  /// An operator had the device forgotten.
-  case revoked
-  /// The device broke the protocol.
-  case protocolError
-  /// The broker asked it to come back later.
-  case overloaded
-  /// The broker stopped.
-  case brokerStopped
 }

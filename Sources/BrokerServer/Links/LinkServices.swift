@@ -13,8 +13,12 @@ struct LinkServices: Sendable {
   let devicePolicy: DeviceSession.Policy
   let server: Software
   let logger: Logger
+  /// Who takes what devices say of commands; nil where nobody sends any.
+  var commands: (any DeviceCommandSink)?
   /// The wall clock.
   let now: @Sendable () -> Timestamp
+  /// A clock that never jumps, for what is measured: silence and deadlines.
+  let steady: @Sendable () -> Timestamp
 
   /// A name for a link's session that nobody can guess.
   func newSessionID() -> String {

@@ -105,7 +105,7 @@ package struct Broker: Service {
     let bye = Bye(
       reason: "the broker is restarting",
       reconnectAfter: .milliseconds(500)...(.milliseconds(500) + configuration.reconnectSpread))
-    for link in links { link.goodbye(bye) }
+    for link in links { link.goodbye(bye, .serviceRestart) }
     parts.readers.closeAll(code: 1012, reason: "the broker is restarting")
   }
 

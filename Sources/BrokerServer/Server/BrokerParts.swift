@@ -46,9 +46,11 @@ struct BrokerParts: Sendable {
       store: store, lastCommit: contents.lastCommit, catalog: catalog, registry: registry,
       health: health, configuration: configuration.ingest, metrics: metrics, logger: logger,
       now: now, committed: { await hub.committed($0) })
+    let (began, beganWall) = (ContinuousClock.now, now())
     links = LinkServices(
       pipeline: pipeline, registry: registry, hub: hub, readers: readers, metrics: metrics,
-      devicePolicy: configuration.devices, server: BrokerParts.version, logger: logger, now: now)
+      devicePolicy: configuration.devices, server: BrokerParts.version, logger: logger, now: now,
+      steady: { beganWall + began.duration(to: .now) })
   }
 
   /// What the gauges show now.
