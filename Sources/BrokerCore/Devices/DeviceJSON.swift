@@ -81,6 +81,25 @@ package enum SeriesJSON {
     }
   }
 
+  /// `{series, metric, unit, group:{label:value}}`, null for a label that its devices do not carry.
+  package static func write(_ group: SeriesGroup, to json: inout JSONWriter) {
+    json.object { json in
+      json.key("series")
+      json.write(group.id.number)
+      json.key("metric")
+      json.write(group.metric.string)
+      json.key("unit")
+      if let unit = group.unit { json.write(unit) } else { json.writeNull() }
+      json.key("group")
+      json.object { json in
+        for label in group.labels {
+          json.key(label.name)
+          if let value = label.value { json.write(value) } else { json.writeNull() }
+        }
+      }
+    }
+  }
+
   /// `[series, time, value…]`; null where a function has no value.
   package static func write(_ row: HistoryRow, to json: inout JSONWriter) {
     json.array { json in

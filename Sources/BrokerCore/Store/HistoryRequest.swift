@@ -65,12 +65,17 @@ package struct HistoryRow: Hashable, Sendable {
   package var time: Timestamp
   /// One value for each column; nil where a function has none (the deviation of nothing).
   package var values: [Double?]
+  /// What is known of a raw reading beyond its value; nothing for windows.
+  package var quality: SampleQuality
 
   /// Names all parts.
-  package init(series: SeriesID, time: Timestamp, values: [Double?]) {
+  package init(
+    series: SeriesID, time: Timestamp, values: [Double?], quality: SampleQuality = []
+  ) {
     self.series = series
     self.time = time
     self.values = values
+    self.quality = quality
   }
 }
 
