@@ -111,7 +111,7 @@ struct DeviceSessionTests {
       server: Software(name: "h", version: "1"), now: start)
     for seq in 1...4 as ClosedRange<UInt64> {
       let actions = session.received(.telemetry(seq: seq, lane: .live, pack: 0..<2), now: start)
-      guard case .submit(seq, _)? = actions.first else {
+      guard case .submit(seq, _, _)? = actions.first else {
         Issue.record("pack \(seq) was not taken: \(actions)")
         return
       }
@@ -157,7 +157,7 @@ struct DeviceSessionTests {
     var session = openSession()
     _ = session.received(telemetry(1), now: start)
     session.handedOver(now: start + .seconds(1))
-    guard case .submit(2, _)? = session.received(telemetry(2), now: start + .seconds(2)).first
+    guard case .submit(2, _, _)? = session.received(telemetry(2), now: start + .seconds(2)).first
     else {
       Issue.record("what was on its way was not taken")
       return

@@ -43,12 +43,9 @@ struct IngestPipelineTests {
       configuration: configuration, metrics: BrokerMetrics(factory: NOOPMetricsHandler.instance),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { now },
       committed: { _ in })
+    var reader = pipeline.makeReader(for: fixture.pi)
     for pack in packs {
-      #expect(
-        pipeline.submit(
-          IncomingPack(
-            device: fixture.pi, epoch: "e1", seq: pack.seq, records: pack.records, received: now,
-            origin: origin)))
+      #expect(pipeline.submit(incoming(pack.records, seq: pack.seq, &reader, origin)))
     }
     for range in gaps {
       let gap = StoredGap(
@@ -58,6 +55,17 @@ struct IngestPipelineTests {
     pipeline.stop()
     await pipeline.run()
     try await store.close()
+  }
+
+  /// A pack as a link hands it over.
+  private func incoming(
+    _ records: [SenMLRecord], seq: UInt64, _ reader: inout PackReader, _ origin: Origin
+  ) -> IncomingPack {
+    var bytes: [UInt8] = []
+    SenMLEncoder.encode(records, into: &bytes)
+    let source = PackReader.Source(
+      epoch: "e1", seq: seq, lane: .live, received: fixture.start, origin: origin)
+    return reader.read(bytes.span, from: source, with: PackDecoder())
   }
 
   private func record(_ name: String, _ value: Double, unit: String? = "Cel", at seconds: Int = 0)
@@ -102,7 +110,7 @@ struct IngestPipelineTests {
       [
         (1, [record("temp", 1), record("pi-7/hum", 50, unit: "%RH")]),
         (2, [record("temp", 300, unit: "K"), record("hum", 51, unit: "%RH", at: 1)]),
-        (3, [record("temp", 9, at: 100_000), record("bad name!", 1)]),
+        (3, [record("temp", 9, at: 100_000), record("urn:dev:ow:10e2:temp", 1)]),
       ], origin: origin)
     #expect(try await stored() == [1, 50, 51])
     #expect(origin.acked.withLock { $0 } == SequenceRanges(upTo: 3))
@@ -152,11 +160,9 @@ struct IngestPipelineTests {
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { now },
       committed: { _ in })
     let origin = Origin()
+    var reader = pipeline.makeReader(for: fixture.pi)
     let taken = (1...4 as ClosedRange<UInt64>).map { seq in
-      pipeline.submit(
-        IncomingPack(
-          device: fixture.pi, epoch: "e1", seq: seq, records: [record("temp", Double(seq))],
-          received: now, origin: origin))
+      pipeline.submit(incoming([record("temp", Double(seq))], seq: seq, &reader, origin))
     }
     #expect(taken == [true, true, false, false])
     pipeline.stop()

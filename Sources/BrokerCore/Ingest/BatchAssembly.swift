@@ -3,6 +3,8 @@ import TelemetryModel
 
 /// Turns packs into one batch, as a pure machine: sorts out what has been seen, what is refused, and
 /// who is told what after the commit.
+///
+/// The caller opens a spool with what the store has of it before packs of it are added.
 struct BatchAssembly {
   struct Ack {
     var origin: any PackOrigin
@@ -15,51 +17,61 @@ struct BatchAssembly {
     var refusal: PackRefusal
   }
 
-  private struct SpoolKey: Hashable {
-    var device: DeviceID
-    var epoch: String
+  private struct Spool {
+    var key: SpoolKey
+    /// All packs of the spool that are stored once this batch is.
+    var ranges: SequenceRanges
+    /// Whether this batch stores any of them.
+    var isChanged = false
   }
 
-  var batch: IngestBatch
+  private(set) var batch: IngestBatch
   private(set) var refusals: [Refused] = []
   private(set) var duplicatePacks = 0
   private(set) var packs = 0
-  private var received: Timestamp
-  private var ranges: [SpoolKey: SequenceRanges] = [:]
-  private var ackIndex: [ObjectIdentifier: Int] = [:]
   private(set) var acks: [Ack] = []
+  private var spools: [Spool] = []
+  private var spoolIndex: [SpoolKey: Int] = [:]
+  private var ackIndex: [ObjectIdentifier: Int] = [:]
 
-  init(commit: CommitNumber, received: Timestamp) {
+  init(
+    commit: CommitNumber, received: Timestamp, devices: [StoredDevice], changes: [DeviceChange]
+  ) {
     batch = IngestBatch(commit: commit, received: received)
-    self.received = received
+    batch.devices = devices
+    batch.take(changes)
+  }
+
+  /// The number of a spool that is open already.
+  func spool(_ key: SpoolKey) -> Int? { spoolIndex[key] }
+
+  /// Opens a spool with the packs of it that are stored; returns its number.
+  mutating func open(_ key: SpoolKey, stored: SequenceRanges) -> Int {
+    spoolIndex[key] = spools.count
+    spools.append(Spool(key: key, ranges: stored))
+    return spools.count - 1
   }
 
   /// Counts a pack, unless it was counted before; acks it either way.
   mutating func add(
-    _ pack: IncomingPack, stored: SequenceRanges, catalog: SeriesCatalog,
-    isDevice: (String) -> Bool, maxFuture: Duration
+    _ pack: IncomingPack, spool: Int, catalog: SeriesCatalog, isDevice: (String) -> Bool
   ) {
-    ack(SequenceRange(pack.seq), to: pack.origin)
-    let key = SpoolKey(device: pack.device, epoch: pack.epoch)
-    var known = ranges[key] ?? stored
-    guard !known.contains(pack.seq) else {
+    ack(pack.seq, to: pack.origin)
+    guard spools[spool].ranges.insert(pack.seq) else {
       duplicatePacks += 1
       return
     }
-    known.insert(pack.seq)
-    ranges[key] = known
+    spools[spool].isChanged = true
     packs += 1
-    setAcked(key, known)
-    var refusal = pack.malformed
-    for (index, record) in pack.records.enumerated() {
+    batch.samples.append(contentsOf: pack.samples)
+    var refusal = pack.refusal
+    for reading in pack.unresolved {
       do {
-        try add(record, of: pack, catalog: catalog, isDevice: isDevice, maxFuture: maxFuture)
+        var sample = reading.sample
+        sample.series = try series(of: reading, pack.device, catalog: catalog, isDevice: isDevice)
+        batch.samples.append(sample)
       } catch {
-        if refusal == nil {
-          refusal = PackRefusal(
-            seq: pack.seq, record: index, count: 0, code: error.code, text: error.text)
-        }
-        refusal?.count += 1
+        refusal.count(record: reading.record, of: pack.seq, error.code, error.text)
       }
     }
     if let refusal { refuse(pack, refusal) }
@@ -67,76 +79,64 @@ struct BatchAssembly {
 
   /// Keeps what a gap says of packs that are not stored, once; acks it either way, so that the device
   /// does not tell it again. A pack that was given up and comes after all does not count any more.
-  mutating func add(_ incoming: IncomingGap, stored: SequenceRanges) {
+  mutating func add(_ incoming: IncomingGap, spool: Int) {
     let gap = incoming.gap
     ack(gap.range, to: incoming.origin)
-    let key = SpoolKey(device: gap.device, epoch: gap.epoch)
-    var known = ranges[key] ?? stored
-    let lost = known.missing(in: gap.range)
+    let lost = spools[spool].ranges.missing(in: gap.range)
     guard !lost.isEmpty else { return }
     for range in lost.ranges {
       var part = gap
       part.range = range
       batch.gaps.append(part)
     }
-    known.insert(gap.range)
-    ranges[key] = known
-    setAcked(key, known)
+    spools[spool].ranges.insert(gap.range)
+    spools[spool].isChanged = true
   }
 
-  private struct RecordRefusal: Error {
+  /// The whole batch, with what is stored of each spool that it changes.
+  consuming func finished() -> BatchAssembly {
+    batch.acked = spools.filter(\.isChanged).map {
+      AckedPacks(device: $0.key.device, epoch: $0.key.epoch, ranges: $0.ranges)
+    }
+    return self
+  }
+
+  private struct ReadingRefusal: Error {
     var code: PackRefusal.Code
     var text: String
   }
 
-  private mutating func add(
-    _ record: SenMLRecord, of pack: IncomingPack, catalog: SeriesCatalog,
-    isDevice: (String) -> Bool, maxFuture: Duration
-  ) throws(RecordRefusal) {
-    let value: Double
-    switch record.value {
-    case .number(let number): value = number
-    case .bool(let flag): value = flag ? 1 : 0
-    case .string, .data:
-      throw RecordRefusal(
-        code: .unsupportedValue, text: "\(record.name): only numbers and booleans are stored")
-    case nil:
-      guard let sum = record.sum else { return }
-      value = sum
-    }
-    guard record.time <= pack.received + maxFuture else {
-      throw RecordRefusal(
-        code: .farFuture, text: "\(record.name): time is too far ahead of the broker's clock")
-    }
-    let metric = try metric(record.name, of: pack.device, isDevice: isDevice)
-    let series: SeriesID
-    switch catalog.resolve(device: pack.device, metric: metric, unit: record.unit) {
-    case .known(let id): series = id
+  private mutating func series(
+    of reading: UnresolvedReading, _ device: DeviceID, catalog: SeriesCatalog,
+    isDevice: (String) -> Bool
+  ) throws(ReadingRefusal) -> SeriesID {
+    let metric = try metric(reading.name, of: device, isDevice: isDevice)
+    switch catalog.resolve(device: device, metric: metric, unit: reading.unit) {
+    case .known(let id): return id
     case .added(let new):
       batch.newSeries.append(new)
-      series = new.id
+      return new.id
     case .unitChanged(let was):
-      throw RecordRefusal(
+      throw ReadingRefusal(
         code: .unitChanged,
-        text: "\(metric) is in \(was ?? "no unit"), not in \(record.unit ?? "no unit")")
+        text: "\(metric) is in \(was ?? "no unit"), not in \(reading.unit ?? "no unit")")
     }
-    batch.samples.append(Sample(series: series, time: record.time, value: value))
   }
 
   private func metric(
     _ name: String, of device: DeviceID, isDevice: (String) -> Bool
-  ) throws(RecordRefusal) -> MetricName {
+  ) throws(ReadingRefusal) -> MetricName {
     let resolved: ResolvedName
     do {
       resolved = try ResolvedName(name, sender: device) { isDevice(String($0)) }
     } catch {
-      throw RecordRefusal(code: .badName, text: "\(error)")
+      throw ReadingRefusal(code: .badName, text: "\(error)")
     }
     switch resolved {
     case .own(let metric):
       return metric
     case .other(let other, _):
-      throw RecordRefusal(
+      throw ReadingRefusal(
         code: .badName, text: "\(name) stands under another device, \(other)")
     }
   }
@@ -147,28 +147,29 @@ struct BatchAssembly {
       StoredGap(
         device: pack.device, epoch: pack.epoch,
         range: SequenceRange(pack.seq),
-        reason: "refused: \(refusal.code.rawValue) (\(refusal.count) records)", reported: received))
+        reason: "refused: \(refusal.code.rawValue) (\(refusal.count) records)",
+        reported: batch.received))
   }
 
-  private mutating func setAcked(_ key: SpoolKey, _ known: SequenceRanges) {
-    let packs = AckedPacks(device: key.device, epoch: key.epoch, ranges: known)
-    if let index = ackedIndex[key] {
-      batch.acked[index] = packs
-    } else {
-      ackedIndex[key] = batch.acked.count
-      batch.acked.append(packs)
-    }
+  private mutating func ack(_ seq: UInt64, to origin: any PackOrigin) {
+    acks[ackIndex(of: origin)].ranges.insert(seq)
   }
-
-  private var ackedIndex: [SpoolKey: Int] = [:]
 
   private mutating func ack(_ range: SequenceRange, to origin: any PackOrigin) {
-    let id = ObjectIdentifier(origin)
-    if let index = ackIndex[id] {
-      acks[index].ranges.insert(range)
-    } else {
-      ackIndex[id] = acks.count
-      acks.append(Ack(origin: origin, ranges: SequenceRanges([range])))
-    }
+    acks[ackIndex(of: origin)].ranges.insert(range)
   }
+
+  private mutating func ackIndex(of origin: any PackOrigin) -> Int {
+    let id = ObjectIdentifier(origin)
+    if let index = ackIndex[id] { return index }
+    ackIndex[id] = acks.count
+    acks.append(Ack(origin: origin, ranges: SequenceRanges()))
+    return acks.count - 1
+  }
+}
+
+/// A device's spool: the sequence that packs are numbered in.
+struct SpoolKey: Hashable, Sendable {
+  var device: DeviceID
+  var epoch: String
 }

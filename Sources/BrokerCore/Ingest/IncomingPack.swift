@@ -1,7 +1,7 @@
 package import DeviceProtocol
 package import TelemetryModel
 
-/// A decoded pack on its way to the store.
+/// A decoded pack on its way to the store, as a ``PackReader`` makes it.
 package struct IncomingPack: Sendable {
   /// Who sent it.
   package var device: DeviceID
@@ -9,28 +9,32 @@ package struct IncomingPack: Sendable {
   package var epoch: String
   /// Its number in the epoch; names it for ever.
   package var seq: UInt64
-  /// Resolved readings.
-  package var records: [SenMLRecord]
-  /// Why it has no readings, where it is not SenML.
-  package var malformed: PackRefusal?
+  /// Readings of known series, in order.
+  package var samples: [Sample]
+  /// Readings whose series the pipeline has to find, make or refuse, in order. Those of one series
+  /// are all here or all among ``samples``, so that their order stays.
+  package var unresolved: [UnresolvedReading]
+  /// What of it is refused already, whatever the pipeline finds.
+  package var refusal: PackRefusal?
   /// When the broker got it.
   package var received: Timestamp
   /// The link that gets the ack.
   package var origin: any PackOrigin
 
-  /// Names all parts.
-  package init(
-    device: DeviceID, epoch: String, seq: UInt64, records: [SenMLRecord],
-    malformed: PackRefusal? = nil, received: Timestamp, origin: any PackOrigin
-  ) {
-    self.device = device
-    self.epoch = epoch
-    self.seq = seq
-    self.records = records
-    self.malformed = malformed
-    self.received = received
-    self.origin = origin
-  }
+  /// How many readings it has.
+  package var count: Int { samples.count + unresolved.count }
+}
+
+/// A reading of a name that its link has not met yet, or whose series is in another unit.
+package struct UnresolvedReading: Sendable {
+  /// Its record in the pack, from 0.
+  package var record: Int
+  /// The resolved name, as in the pack.
+  package var name: String
+  /// The unit, if it has one.
+  package var unit: String?
+  /// The reading; its series is of no meaning.
+  package var sample: Sample
 }
 
 /// Packs that a device says it gave up, on their way to the store.
@@ -92,5 +96,24 @@ package struct PackRefusal: Hashable, Sendable {
     self.count = count
     self.code = code
     self.text = text
+  }
+}
+
+extension PackRefusal? {
+  /// Counts one more refused record; the first of the pack is the one that is told.
+  mutating func count(
+    record: Int, of seq: UInt64, _ code: PackRefusal.Code, _ text: @autoclosure () -> String
+  ) {
+    guard var refusal = self else {
+      self = PackRefusal(seq: seq, record: record, count: 1, code: code, text: text())
+      return
+    }
+    refusal.count += 1
+    if let first = refusal.record, record < first {
+      refusal.record = record
+      refusal.code = code
+      refusal.text = text()
+    }
+    self = refusal
   }
 }

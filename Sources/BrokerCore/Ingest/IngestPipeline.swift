@@ -24,10 +24,10 @@ package actor IngestPipeline {
     package init() {}
   }
 
-  /// A device's spool: what is stored of it.
-  private struct EpochKey: Hashable {
-    var device: DeviceID
+  /// What is stored of a device's spool.
+  private struct Spool {
     var epoch: String
+    var ranges: SequenceRanges
   }
 
   private let store: any SampleStore
@@ -41,7 +41,9 @@ package actor IngestPipeline {
   private let health: StoreHealth
   private nonisolated let queue: IngestQueue
   private var lastCommit: CommitNumber
-  private var stored: [EpochKey: SequenceRanges] = [:]
+  /// By device: one spool at a time matters; an older one comes back from the store if it is ever
+  /// asked for.
+  private var stored: [DeviceID: Spool] = [:]
 
   /// Takes up a store that was opened and has `lastCommit` as its newest commit. `now` is the wall
   /// clock; `committed` is told of every batch after its commit and before its acks, in order.
@@ -62,6 +64,12 @@ package actor IngestPipeline {
     self.now = now
     self.committed = committed
     queue = IngestQueue(maxRecords: configuration.maxQueuedRecords)
+  }
+
+  /// What a device's new link decodes its packs with; from any thread.
+  package nonisolated func makeReader(for device: DeviceID) -> PackReader {
+    PackReader(
+      device: device, catalog: catalog, registry: registry, maxFuture: configuration.maxFuture)
   }
 
   /// Puts a pack in line for the next commit, from any thread; false where the broker is overloaded
@@ -91,15 +99,15 @@ package actor IngestPipeline {
 
   /// The packs of an epoch that are stored, for the `hello` of a returning device.
   package func ackedRanges(device: DeviceID, epoch: String) async throws -> SequenceRanges {
-    let key = EpochKey(device: device, epoch: epoch)
-    if let known = stored[key] { return known }
-    let ranges = try await store.ackedRanges(device: device, epoch: epoch)
-    // A commit may have come in between: what it wrote is newer than what was read.
-    if let known = stored[key] { return known }
-    // One spool at a time matters; an older one comes back from the store if it is ever asked for.
-    for old in stored.keys where old.device == device { stored[old] = nil }
-    stored[key] = ranges
-    return ranges
+    while true {
+      if let spool = stored[device], spool.epoch == epoch { return spool.ranges }
+      let before = lastCommit
+      let ranges = try await store.ackedRanges(device: device, epoch: epoch)
+      // What was read is not to replace what a commit has made of it meanwhile.
+      guard lastCommit == before else { continue }
+      stored[device] = Spool(epoch: epoch, ranges: ranges)
+      return ranges
+    }
   }
 
   /// Commits until ``stop()``; returns when everything that was accepted is stored, or the store
@@ -119,22 +127,7 @@ package actor IngestPipeline {
 
   private func commit(_ contents: IngestQueue.Contents, final: Bool) async {
     guard !contents.isEmpty else { return }
-    var assembly = BatchAssembly(commit: lastCommit.next, received: now())
-    for pack in contents.packs {
-      guard let known = await storedRanges(pack.device, pack.epoch) else {
-        // The store cannot say what it has; without that nothing may count. The agent keeps it.
-        continue
-      }
-      assembly.add(
-        pack, stored: known, catalog: catalog, isDevice: registry.isKnown,
-        maxFuture: configuration.maxFuture)
-    }
-    for gap in contents.gaps {
-      guard let known = await storedRanges(gap.gap.device, gap.gap.epoch) else { continue }
-      assembly.add(gap, stored: known)
-    }
-    assembly.batch.devices = Array(contents.devices.values)
-    assembly.batch.take(contents.changes)
+    let assembly = await assemble(contents)
     let began = ContinuousClock.now
     if !assembly.batch.isEmpty {
       guard await write(assembly.batch, final: final) else {
@@ -144,7 +137,7 @@ package actor IngestPipeline {
       lastCommit = assembly.batch.commit
     }
     for packs in assembly.batch.acked {
-      stored[EpochKey(device: packs.device, epoch: packs.epoch)] = packs.ranges
+      stored[packs.device] = Spool(epoch: packs.epoch, ranges: packs.ranges)
     }
     metrics.committed(assembly, took: began.duration(to: .now))
     await committed(
@@ -166,9 +159,30 @@ package actor IngestPipeline {
     }
   }
 
-  private func storedRanges(_ device: DeviceID, _ epoch: String) async -> SequenceRanges? {
+  private func assemble(_ contents: IngestQueue.Contents) async -> BatchAssembly {
+    var assembly = BatchAssembly(
+      commit: lastCommit.next, received: now(), devices: Array(contents.devices.values),
+      changes: contents.changes)
+    for pack in contents.packs {
+      let key = SpoolKey(device: pack.device, epoch: pack.epoch)
+      guard let spool = await open(key, in: &assembly) else { continue }
+      assembly.add(pack, spool: spool, catalog: catalog, isDevice: registry.isKnown)
+    }
+    for incoming in contents.gaps {
+      let key = SpoolKey(device: incoming.gap.device, epoch: incoming.gap.epoch)
+      guard let spool = await open(key, in: &assembly) else { continue }
+      assembly.add(incoming, spool: spool)
+    }
+    return assembly.finished()
+  }
+
+  /// Nil where the store cannot say what it has of a spool: without that nothing of it may count.
+  /// The agent keeps it.
+  private func open(_ key: SpoolKey, in assembly: inout BatchAssembly) async -> Int? {
+    if let spool = assembly.spool(key) { return spool }
     do {
-      return try await ackedRanges(device: device, epoch: epoch)
+      let known = try await ackedRanges(device: key.device, epoch: key.epoch)
+      return assembly.open(key, stored: known)
     } catch {
       health.failed(error)
       return nil

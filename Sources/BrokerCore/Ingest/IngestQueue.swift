@@ -39,7 +39,7 @@ final class IngestQueue: Sendable {
   func add(_ pack: IncomingPack) -> Bool {
     put { contents in
       guard contents.records < maxRecords else { return false }
-      contents.records += max(1, pack.records.count)
+      contents.records += max(1, pack.count)
       contents.packs.append(pack)
       return true
     }

@@ -1,4 +1,4 @@
-package import TelemetryModel
+import TelemetryModel
 
 /// Windows of groups, merged from the windows of their series: counts and sums add up, means and
 /// deviations are weighted by how many readings there were, percentiles come from merged sketches.

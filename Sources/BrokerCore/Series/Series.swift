@@ -5,6 +5,9 @@ package struct SeriesID: Hashable, Comparable, Sendable, CustomStringConvertible
   /// 1, 2, 3… in the order in which series were first seen.
   package var number: Int64
 
+  /// Stands for a series that is not known yet.
+  package static let none = SeriesID(0)
+
   /// Wraps a number that the catalogue assigned.
   package init(_ number: Int64) {
     self.number = number

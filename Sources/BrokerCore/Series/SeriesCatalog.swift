@@ -39,14 +39,17 @@ package final class SeriesCatalog: Sendable {
   /// A unit that differs from the one first seen is refused, never mixed.
   package func resolve(device: DeviceID, metric: MetricName, unit: String?) -> Lookup {
     state.withLock { state in
-      if let id = state.byDevice[device]?[metric.string], let series = state.byNumber[id] {
-        return series.unit == unit ? .known(id) : .unitChanged(was: series.unit)
-      }
+      if let found = state.find(device, metric, unit) { return found }
       let series = Series(
         id: SeriesID(state.last + 1), device: device, metric: metric, unit: unit)
       state.insert(series)
       return .added(series)
     }
+  }
+
+  /// Finds the series of a device's metric without adding it; nil where there is none.
+  package func find(device: DeviceID, metric: MetricName, unit: String?) -> Lookup? {
+    state.withLock { $0.find(device, metric, unit) }
   }
 
   /// The series with this number, if there is one.
@@ -67,6 +70,13 @@ package final class SeriesCatalog: Sendable {
 }
 
 extension SeriesCatalog.State {
+  fileprivate func find(
+    _ device: DeviceID, _ metric: MetricName, _ unit: String?
+  ) -> SeriesCatalog.Lookup? {
+    guard let id = byDevice[device]?[metric.string], let series = byNumber[id] else { return nil }
+    return series.unit == unit ? .known(id) : .unitChanged(was: series.unit)
+  }
+
   fileprivate mutating func insert(_ series: Series) {
     byNumber[series.id] = series
     byDevice[series.device, default: [:]][series.metric.string] = series.id

@@ -33,7 +33,7 @@ package struct DeviceSession: Sendable {
     /// Send a message.
     case send(BrokerMessage)
     /// Decode these bytes of the message at hand and put the pack in line.
-    case submit(seq: UInt64, pack: Range<Int>)
+    case submit(seq: UInt64, lane: Lane, pack: Range<Int>)
     /// Keep a gap.
     case keep(Gap)
     /// Ack these packs over the device's newest link, if that carries the same epoch.
@@ -119,12 +119,12 @@ package struct DeviceSession: Sendable {
     switch message {
     case .hello:
       return close(.protocolError, "hello was said already")
-    case .telemetry(let seq, _, let pack):
+    case .telemetry(let seq, let lane, let pack):
       packsInFlight.insert(seq)
       guard packsInFlight.count <= policy.windowMessages * 2 else {
         return close(.rateLimited, "more packs than the window allows")
       }
-      return [.submit(seq: seq, pack: pack)]
+      return [.submit(seq: seq, lane: lane, pack: pack)]
     case .gap(let gap):
       gapsInFlight.insert(gap.range)
       return [.keep(gap)]

@@ -11,7 +11,7 @@ extension DeviceConnection {
       case .open(let hello): open(hello)
       case .openSpare: openSpare()
       case .send(let message): send(message)
-      case .submit(let seq, let pack): submit(seq, pack, of: message)
+      case .submit(let seq, let lane, let pack): submit(seq, lane, pack, of: message)
       case .keep(let gap): keep(gap)
       case .forwardAck(let ranges): forwardAck(ranges)
       case .commandResponse(let id, let response):
@@ -34,6 +34,7 @@ extension DeviceConnection {
 
   private func open(_ hello: Hello) {
     guard let remote else { return }
+    reader.heard(hello.clock, now: services.now())
     let pipeline = services.pipeline
     let device = device
     Task {
@@ -57,21 +58,16 @@ extension DeviceConnection {
     armTimer()
   }
 
-  private func submit(_ seq: UInt64, _ range: Range<Int>, of message: ByteBuffer) {
-    guard let remote, let epoch = session.epoch else { return }
-    let now = services.now()
-    var pack = IncomingPack(
-      device: device, epoch: epoch, seq: seq, records: [], received: now, origin: remote)
-    do {
-      pack.records = try SenMLDecoder.decode(
-        message.readableBytesUInt8Span.extracting(range), now: now)
-    } catch {
-      pack.malformed = PackRefusal(
-        seq: seq, record: error.record, count: 1, code: .malformed, text: "\(error)")
-    }
-    guard services.pipeline.submit(pack) else {
-      return overloaded("too much waits for the store")
-    }
+  private func submit(
+    _ seq: UInt64, _ lane: Lane, _ range: Range<Int>, of message: ByteBuffer
+  ) {
+    guard let transport, let remote, let epoch = session.epoch else { return }
+    let source = PackReader.Source(
+      epoch: epoch, seq: seq, lane: lane, received: services.now(), origin: remote)
+    let pack = reader.read(
+      message.readableBytesUInt8Span.extracting(range), from: source,
+      with: services.decoders.decoder(on: transport.eventLoop))
+    if !services.pipeline.submit(pack) { overloaded("too much waits for the store") }
   }
 
   private func keep(_ gap: Gap) {

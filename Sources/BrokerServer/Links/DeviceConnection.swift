@@ -11,6 +11,7 @@ final class DeviceConnection {
   let device: DeviceID
   let services: LinkServices
   var session: DeviceSession
+  var reader: PackReader
   var transport: (any DeviceTransport)?
   var remote: DeviceConnectionRemote?
   var generation: UInt64?
@@ -27,6 +28,7 @@ final class DeviceConnection {
     self.services = services
     session = DeviceSession(
       policy: services.devicePolicy, repeatsAcks: repeatsAcks, now: services.steady())
+    reader = services.pipeline.makeReader(for: device)
   }
 
   // MARK: - From the transport

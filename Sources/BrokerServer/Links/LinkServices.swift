@@ -6,6 +6,7 @@ import TelemetryModel
 /// What links of either kind need of the broker; shared by all of them, safe from any thread.
 struct LinkServices: Sendable {
   let pipeline: IngestPipeline
+  let decoders: LoopDecoders
   let registry: DeviceRegistry
   let hub: LiveHub
   let readers: LiveReaders

@@ -48,8 +48,9 @@ struct BrokerParts: Sendable {
       now: now, committed: { await hub.committed($0) })
     let (began, beganWall) = (ContinuousClock.now, now())
     links = LinkServices(
-      pipeline: pipeline, registry: registry, hub: hub, readers: readers, metrics: metrics,
-      devicePolicy: configuration.devices, server: BrokerParts.version, logger: logger, now: now,
+      pipeline: pipeline, decoders: LoopDecoders(loops: loops), registry: registry, hub: hub,
+      readers: readers, metrics: metrics, devicePolicy: configuration.devices,
+      server: BrokerParts.version, logger: logger, now: now,
       steady: { beganWall + began.duration(to: .now) })
   }
 

@@ -130,12 +130,16 @@ extension SenMLPackDecoder {
       if fields.present & ~SenMLField.base == 0 { return }
     }
     var row = SenMLRow()
+    row.record = UInt32(truncatingIfNeeded: index)
     row.nameID = try nameID(fields.ownName, bytes, index, under: base.name)
     let seconds = fields.has(.t) ? base.time + fields.time : base.time
     // 2^28 seconds are 8.5 years: below, a time is relative to now (RFC 8428 §4.5.3).
-    row.time =
-      seconds < 0x1p28
-      ? now + .fromSeconds(seconds) : Timestamp(seconds: seconds)
+    if seconds < 0x1p28 {
+      row.time = now + .fromSeconds(seconds)
+      row.flags = SenMLRow.isRelative
+    } else {
+      row.time = Timestamp(seconds: seconds)
+    }
     let unit =
       fields.has(.u)
       ? try unitID(fields.unit, bytes, index, .u) : base.unit

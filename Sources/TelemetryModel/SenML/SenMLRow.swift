@@ -14,6 +14,8 @@ package struct SenMLRow: Sendable, BitwiseCopyable {
     case data
   }
 
+  /// The record's place in the pack, from 0; records of base fields alone are counted, too.
+  package internal(set) var record: UInt32 = 0
   /// The number of the resolved name in the decoder's table.
   package internal(set) var nameID: UInt32 = 0
   /// The number of the unit in the decoder's table; 0 for none.
@@ -34,8 +36,13 @@ package struct SenMLRow: Sendable, BitwiseCopyable {
   static let hasUpdateTime: UInt8 = 2
   private static let isEscaped: UInt8 = 4
   private static let isBeyondASCII: UInt8 = 8
+  static let isRelative: UInt8 = 16
 
   init() {}
+
+  /// Whether the sender gave its time relative to the moment of arrival (RFC 8428 §4.5.3).
+  @inline(__always)
+  package var hasRelativeTime: Bool { flags & SenMLRow.isRelative != 0 }
 
   /// The sum, in the unit times seconds.
   package var sum: Double? { flags & SenMLRow.hasSum != 0 ? rawSum : nil }

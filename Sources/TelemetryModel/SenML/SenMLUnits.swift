@@ -79,4 +79,16 @@ package enum SenMLUnits {
 
   /// How to convert from a secondary unit; nil for primary and unregistered ones.
   package static func conversion(of unit: String) -> Conversion? { conversions[unit] }
+
+  /// The unit of a value's integral over time, which is what a record's sum is in: registered where
+  /// there is one (`J` for `W`), otherwise the unit times seconds as UCUM writes it (`K.s`).
+  package static func timesSeconds(_ unit: String?) -> String {
+    guard let unit else { return "s" }
+    return integrals[unit] ?? "\(unit).s"
+  }
+
+  private static let integrals = [
+    "W": "J", "A": "C", "VA": "VAs", "var": "vars", "bit/s": "bit", "m/s": "m", "m/s2": "m/s",
+    "m3/s": "m3", "l/s": "l", "1/s": "/", "/": "s",
+  ]
 }
