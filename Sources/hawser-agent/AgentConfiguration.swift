@@ -17,6 +17,8 @@ struct AgentConfiguration: Sendable {
   /// Nil for a spool in memory.
   let spoolFolder: String?
   let spool: DiskSpool.Limits
+  /// The file for what is remembered beside readings; nil for none.
+  let memoryPath: String?
   let link: LinkMachine.Configuration
   let transport: SharedConfiguration
   let proxy: ProxyPolicy
@@ -43,6 +45,8 @@ struct AgentConfiguration: Sendable {
     spoolFolder =
       settings[AgentSettings.spoolStore] == "disk" ? settings[AgentSettings.state] + "/spool" : nil
     spool = Self.spool(settings)
+    memoryPath =
+      settings[AgentSettings.spoolStore] == "disk" ? settings[AgentSettings.state] + "/memory" : nil
     sampleInterval = settings[AgentSettings.sampleInterval]
     sensors = settings[AgentSettings.sensors]
     diskPath = settings[AgentSettings.diskPath]
@@ -74,7 +78,7 @@ struct AgentConfiguration: Sendable {
   ) -> LinkMachine.Configuration {
     var link = LinkMachine.Configuration(
       agent: Software(name: "hawser-agent", version: AgentVersion.text), boot: bootID(),
-      transport: isSecure ? "wss" : "ws")
+      isSecure: isSecure)
     link.labels = settings[AgentSettings.labels]
     link.heartbeat.interval = settings[AgentSettings.heartbeatInterval]
     link.heartbeat.shortestTimeout = settings[AgentSettings.heartbeatTimeout]

@@ -13,6 +13,7 @@ struct LinkLog {
   private let device: DeviceID
   private var wasUp = false
   private var failures = 0
+  private var spoolFailure: SpoolFailure?
 
   init(logger: Logger, url: WebSocketURL, device: DeviceID) {
     self.logger = logger
@@ -35,6 +36,10 @@ struct LinkLog {
     case .recovered(let sensor):
       logger.notice("sensor reads again", metadata: ["sensor": "\(sensor)"])
     }
+  }
+
+  func connecting(_ rung: TransportRung) {
+    logger.debug("connecting", metadata: ["url": "\(url)", "way": "\(rung.rawValue)"])
   }
 
   func opened(deflate: Bool) {
@@ -79,17 +84,67 @@ struct LinkLog {
     case .ignored(let what):
       logger.debug("message ignored", metadata: ["what": "\(what)"])
     case .spoolFailed(let failure):
-      logger.error("the spool does not work", metadata: ["reason": "\(failure)"])
+      // The same failure every second is one fact.
+      let isNews = spoolFailure != failure
+      spoolFailure = failure
+      logger.log(
+        level: isNews ? .error : .debug, "the disk does not take what it should keep",
+        metadata: ["reason": "\(failure)"])
+    case .otherEpoch(let epoch, let isDurable):
+      if isDurable { spoolFailure = nil }
+      logger.log(
+        level: isDurable ? .notice : .error,
+        isDurable ? "readings wait on the disk again" : "readings wait in memory alone",
+        metadata: ["epoch": "\(epoch)"])
+    case .handedOver, .notHandedOver, .otherWay, .learnt, .probed, .stateWritten:
+      writeOfPath(report)
+    }
+  }
+
+  private func writeOfPath(_ report: LinkReport) {
+    switch report {
+    case .handedOver(let rung):
+      logger.info("link handed over", metadata: ["way": "\(rung.rawValue)"])
+    case .notHandedOver(let ending):
+      logger.info(
+        "the link could not be handed over", metadata: ["detail": "\(Self.detail(ending))"])
+    case .otherWay(let rung):
+      logger.notice("messages go another way", metadata: ["way": "\(rung.rawValue)"])
+    case .learnt(let path):
+      func text(_ seconds: Double?) -> Logger.MetadataValue {
+        .string(seconds.map { "\(($0 * 10).rounded() / 10) s" } ?? "unknown")
+      }
+      logger.info(
+        "path learnt",
+        metadata: [
+          "network": "\(path.network)", "safe": text(path.safeSeconds),
+          "fail": text(path.failSeconds), "life": text(path.lifeSeconds),
+          "interval": text(path.intervalSeconds),
+        ])
+    case .probed(let silence, let survived):
+      logger.info(
+        "path probed",
+        metadata: ["silence": "\(silence.inSeconds) s", "survived": "\(survived)"])
+    case .stateWritten(let wear, let during):
+      logger.debug(
+        "state written",
+        metadata: [
+          "bytes": "\(wear.bytes)", "syncs": "\(wear.syncs)",
+          "seconds": "\(Int(during.inSeconds))",
+        ])
+    default: break
     }
   }
 
   private static func detail(_ ending: LinkEnding) -> String {
     switch ending {
     case .refused(let status, _): "status \(status)"
-    case .unreachable(let reason): reason
+    case .unreachable(_, let detail): detail
     case .timedOut(let step): "in step \(step)"
     case .closed(let code, let reason): "\(code) \(reason)"
     case .dropped: "the connection was cut"
+    case .reset: "the connection was reset"
+    case .transportFailed(let text): text
     case .gaveUp(let reason): reason.text
     }
   }

@@ -1,6 +1,5 @@
 import AgentCore
 import DeviceProtocol
-import Glibc
 import LinuxSensors
 import Logging
 import NIOCore
@@ -13,20 +12,21 @@ final class LinkShell {
   private let configuration: AgentConfiguration
   private let loop: any EventLoop
   private let finished: EventLoopPromise<Void>
-  private let tls: ClientTLS?
+  private let ways: LinkWays
+  private let memoryFile: StateFile?
   private var log: LinkLog
   private var machine: LinkMachine
   private var sampler: Sampler
   private var schedule: SampleSchedule
   private var random = SystemRandomNumberGenerator()
-  private var connection: WebSocketConnection?
-  /// A connection whose closing handshake is awaited before the process ends.
-  private var closing: WebSocketConnection?
+  private var carriers: [LinkAttempt: any LinkCarrier] = [:]
+  /// Carriers whose orderly end is awaited before the process ends.
+  private var closing: [LinkAttempt: any LinkCarrier] = [:]
   private var isFinished = false
   private var timer: (due: Duration, task: Scheduled<Void>)?
   private var outgoing: [UInt8] = []
 
-  /// - Throws: `AgentService.Failed` where trust roots or the spool cannot be read.
+  /// - Throws: `AgentService.Failed` where trust roots cannot be read.
   init(
     configuration: AgentConfiguration, logger: Logger, loop: any EventLoop,
     finished: EventLoopPromise<Void>
@@ -35,14 +35,19 @@ final class LinkShell {
     self.loop = loop
     self.finished = finished
     log = LinkLog(logger: logger, url: configuration.url, device: configuration.device)
-    // Read once: the system's trust roots take milliseconds.
     do throws(HandshakeError) {
-      tls = configuration.url.isSecure ? try ClientTLS(caFile: configuration.caFile) : nil
+      ways = try LinkWays(configuration)
     } catch {
       throw AgentService.Failed(description: error.description)
     }
+    var link = configuration.link
+    link.path = ways.path()
+    let spool = configuration.makeSpool()
+    if let failure = spool.openFailure { log.write(.spoolFailed(failure)) }
+    memoryFile = configuration.memoryPath.map(StateFile.init)
     machine = LinkMachine(
-      configuration: configuration.link, spool: try Self.openSpool(configuration))
+      configuration: link, spool: spool.spool,
+      memory: memoryFile?.read().flatMap(AgentMemory.init) ?? AgentMemory())
     let detected = SensorCatalogue.detect(
       configuration.sensors, diskPath: configuration.diskPath)
     for sensor in detected { log.detected(sensor.name, absence: sensor.absence) }
@@ -69,6 +74,7 @@ final class LinkShell {
     guard !isFinished else { return }
     let now = SystemClock.now()
     if schedule.take(at: now.monotonic) { sample(at: now) }
+    if machine.isConnectDue(at: now.monotonic) { machine.pathFound(ways.path()) }
     carryOut(machine.tick(at: now, using: &random))
     rearm()
   }
@@ -93,9 +99,7 @@ final class LinkShell {
     let sample = sampler.sample(at: now)
     for change in sample.changes { log.changed(change) }
     guard !sample.records.isEmpty else { return }
-    var pack: [UInt8] = []
-    SenMLEncoder.encode(sample.records, into: &pack)
-    carryOut(machine.append(pack, at: now))
+    carryOut(machine.append(sample.records, at: now))
   }
 
   // MARK: Actions
@@ -103,51 +107,46 @@ final class LinkShell {
   private func carryOut(_ actions: [LinkAction]) {
     for action in actions {
       switch action {
-      case .connect(let attempt): connect(attempt)
-      case .send(let message):
+      case .connect(let attempt, let rung): connect(attempt, rung)
+      case .send(let message, let attempt):
         outgoing.removeAll(keepingCapacity: true)
         message.encode(into: &outgoing)
-        connection?.send(text: outgoing)
-      case .sendPack(let sequence, let lane, let pack):
+        carriers[attempt]?.send(outgoing)
+      case .sendPack(let sequence, let lane, let pack, let attempt):
         outgoing.removeAll(keepingCapacity: true)
         AgentMessage.encodeTelemetry(seq: sequence, lane: lane, pack: pack, into: &outgoing)
-        connection?.send(text: outgoing)
-      case .close(_, let reason, let detail):
-        closing = connection
-        connection = nil
-        closing?.close(
-          code: reason.code, reason: detail.isEmpty ? reason.text : reason.text(detail))
+        carriers[attempt]?.send(outgoing)
+      case .close(let attempt, let reason, let detail):
+        guard let carrier = carriers.removeValue(forKey: attempt) else { continue }
+        closing[attempt] = carrier
+        carrier.close(reason, detail: detail)
+      case .remember(let memory): keep(memory)
       case .report(let report): log.write(report)
       case .finished:
         isFinished = true
-        if closing == nil { finished.succeed() }
+        if closing.isEmpty { finished.succeed() }
       }
     }
   }
 
-  private func connect(_ attempt: LinkAttempt) {
-    let link = LinkConnection(attempt: attempt, shell: self)
-    WebSocketClient.connect(
-      to: configuration.url, configuration: configuration.transport, tls: tls,
-      proxy: configuration.proxy, subprotocols: [DeviceLink.subprotocol], delegate: link,
-      on: loop
-    ).assumeIsolated().whenFailure { error in
-      self.ended(attempt, LinkEnding(error))
+  private func keep(_ memory: AgentMemory) {
+    do throws(SpoolFailure) {
+      try memoryFile?.replace(with: memory.encoded)
+    } catch {
+      log.write(.spoolFailed(error))
     }
+  }
+
+  private func connect(_ attempt: LinkAttempt, _ rung: TransportRung) {
+    log.connecting(rung)
+    carriers[attempt] = ways.connect(attempt, rung, shell: self, on: loop)
   }
 
   // MARK: Events of connections
 
-  func opened(_ attempt: LinkAttempt, _ opened: WebSocketConnection) {
-    let actions = machine.opened(attempt, at: SystemClock.now())
-    guard !actions.isEmpty else {
-      // Nobody waits for it any more.
-      opened.close(code: CloseReason.goingAway.code)
-      return
-    }
-    connection = opened
-    log.opened(deflate: opened.negotiated.deflate != nil)
-    carryOut(actions)
+  func opened(_ attempt: LinkAttempt, isCompressed: Bool) {
+    log.opened(deflate: isCompressed)
+    carryOut(machine.opened(attempt, at: SystemClock.now()))
     rearm()
   }
 
@@ -163,43 +162,27 @@ final class LinkShell {
     rearm()
   }
 
+  func heard(_ attempt: LinkAttempt) {
+    machine.heard(attempt, at: SystemClock.now().monotonic)
+  }
+
   func writabilityChanged(_ attempt: LinkAttempt, _ isWritable: Bool) {
-    guard connection != nil, attempt == machine.attempt else { return }
-    carryOut(machine.writabilityChanged(isWritable, at: SystemClock.now()))
+    carryOut(machine.writabilityChanged(isWritable, on: attempt, at: SystemClock.now()))
     rearm()
   }
 
-  func closed(_ attempt: LinkAttempt, _ ended: WebSocketConnection, _ end: WebSocketEnd) {
-    if ended === connection { connection = nil }
-    if ended === closing {
-      closing = nil
-      if isFinished { finished.succeed() }
-    }
-    self.ended(attempt, LinkEnding(end))
+  /// There is no connection.
+  func failed(_ attempt: LinkAttempt, _ error: any Error) {
+    let isClockSet = machine.clock.isPlausible(SystemClock.now().wall)
+    ended(attempt, LinkEnding(error, isClockSet: isClockSet))
   }
 
-  private func ended(_ attempt: LinkAttempt, _ ending: LinkEnding) {
+  func ended(_ attempt: LinkAttempt, _ ending: LinkEnding) {
+    carriers.removeValue(forKey: attempt)
+    if closing.removeValue(forKey: attempt) != nil, isFinished, closing.isEmpty {
+      finished.succeed()
+    }
     carryOut(machine.ended(attempt, ending, at: SystemClock.now(), using: &random))
     rearm()
-  }
-
-  private static func openSpool(
-    _ configuration: AgentConfiguration
-  ) throws(AgentService.Failed) -> any Spool & Sendable {
-    let limits = configuration.spool
-    guard let path = configuration.spoolFolder else {
-      return MemorySpool(
-        epoch: newEpoch(), maxPacks: limits.maxPacks, maxBytes: limits.maxBytes)
-    }
-    do throws(SpoolFailure) {
-      return try DiskSpool(in: DiskSpoolFolder(path), limits: limits, newEpoch: newEpoch)
-    } catch {
-      throw AgentService.Failed(description: error.description)
-    }
-  }
-
-  private static func newEpoch() -> String {
-    let hex = (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }
-    return hex.joined()
   }
 }

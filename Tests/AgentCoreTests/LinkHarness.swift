@@ -7,22 +7,29 @@ import Testing
 struct LinkHarness {
   var machine: LinkMachine
   var random: Seeded
-  var now = SampleTime(wall: Timestamp(seconds: 1_000_000), monotonic: .seconds(100))
+  var now = SampleTime(wall: Timestamp(seconds: 1_800_000_000), monotonic: .seconds(100))
   /// The present attempt, as the last `connect` said.
   var attempt = LinkAttempt(number: 0)
   /// Ids of requests that were sent and not answered.
   var lastRequestID = ""
+  /// What was last to be kept.
+  var kept: AgentMemory?
 
   init(
-    seed: UInt64 = 1, maxPacks: Int = 1000,
+    seed: UInt64 = 1, maxPacks: Int = 1000, spool: (any Spool & Sendable)? = nil,
+    memory: AgentMemory = AgentMemory(),
     configure: (inout LinkMachine.Configuration) -> Void = { _ in }
   ) {
     var configuration = LinkMachine.Configuration(
-      agent: Software(name: "test", version: "1"), boot: "boot", transport: "ws")
+      agent: Software(name: "test", version: "1"), boot: "boot",
+      path: PathKey(interface: "eth0", gateway: "192.0.2.1", broker: "broker:80"))
+    // Spare links are for the tests that ask for them.
+    configuration.trials.probeInterval = nil
     configure(&configuration)
     machine = LinkMachine(
       configuration: configuration,
-      spool: MemorySpool(epoch: "epoch", maxPacks: maxPacks, maxBytes: 1 << 20))
+      spool: spool ?? MemorySpool(epoch: "epoch", maxPacks: maxPacks, maxBytes: 1 << 20),
+      memory: memory)
     random = Seeded(seed)
   }
 
@@ -40,15 +47,17 @@ struct LinkHarness {
   }
 
   mutating func start() -> [LinkAction] { watch(machine.start(at: now)) }
-  mutating func open() -> [LinkAction] { watch(machine.opened(attempt, at: now)) }
+  mutating func open(_ other: LinkAttempt? = nil) -> [LinkAction] {
+    watch(machine.opened(other ?? attempt, at: now))
+  }
   mutating func append(_ text: String = "[]") -> [LinkAction] {
     watch(machine.append(Array(text.utf8), at: now))
   }
-  mutating func receive(_ message: BrokerMessage) -> [LinkAction] {
-    watch(machine.received(message, on: attempt, at: now, using: &random))
+  mutating func receive(_ message: BrokerMessage, on other: LinkAttempt? = nil) -> [LinkAction] {
+    watch(machine.received(message, on: other ?? attempt, at: now, using: &random))
   }
-  mutating func end(_ ending: LinkEnding) -> [LinkAction] {
-    watch(machine.ended(attempt, ending, at: now, using: &random))
+  mutating func end(_ ending: LinkEnding, on other: LinkAttempt? = nil) -> [LinkAction] {
+    watch(machine.ended(other ?? attempt, ending, at: now, using: &random))
   }
   mutating func stop() -> [LinkAction] { watch(machine.stop(at: now)) }
 
@@ -90,8 +99,11 @@ struct LinkHarness {
   private mutating func watch(_ actions: [LinkAction]) -> [LinkAction] {
     for action in actions {
       switch action {
-      case .connect(let attempt): self.attempt = attempt
-      case .send(.hello(let id, _)), .send(.heartbeat(let id, _)): lastRequestID = id
+      case .connect(let attempt, _): self.attempt = attempt
+      case .send(.hello(let id, _), _), .send(.heartbeat(let id, _), _),
+        .send(.probe(let id, _), _):
+        lastRequestID = id
+      case .remember(let memory): kept = memory
       default: break
       }
     }
@@ -103,25 +115,25 @@ extension [LinkAction] {
   /// Packs sent, as `live 3`.
   var packs: [String] {
     compactMap { action in
-      guard case .sendPack(let sequence, let lane, _) = action else { return nil }
+      guard case .sendPack(let sequence, let lane, _, _) = action else { return nil }
       return "\(lane) \(sequence)"
     }
   }
 
   var gaps: [Gap] {
     compactMap { action in
-      guard case .send(.gap(let gap)) = action else { return nil }
+      guard case .send(.gap(let gap), _) = action else { return nil }
       return gap
     }
   }
 
   var hello: Hello? {
-    for case .send(.hello(_, let hello)) in self { return hello }
+    for case .send(.hello(_, let hello), _) in self { return hello }
     return nil
   }
 
   var heartbeats: Int {
-    count { if case .send(.heartbeat) = $0 { true } else { false } }
+    count { if case .send(.heartbeat, _) = $0 { true } else { false } }
   }
 
   var closes: [CloseReason] {

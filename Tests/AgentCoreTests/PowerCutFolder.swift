@@ -19,6 +19,8 @@ final class PowerCutFolder: SpoolFolder {
     var budget: Int
     var writtenBytes = 0
     var syncs = 0
+    /// The disk's size; what is written to it counts.
+    var capacity = Int.max
   }
 
   private let state: Mutex<State>
@@ -102,6 +104,22 @@ final class PowerCutFolder: SpoolFolder {
       }
     }
   }
+
+  /// How large the disk is; written files count, nothing else does.
+  var capacity: Int {
+    get { state.withLock { $0.capacity } }
+    set { state.withLock { $0.capacity = newValue } }
+  }
+
+  func freeBytes() throws(SpoolFailure) -> Int {
+    try check()
+    return state.withLock { state in
+      state.capacity - state.files.values.reduce(0) { $0 + $1.bytes.count }
+    }
+  }
+
+  /// The disk refuses everything, or takes it again.
+  func setBroken(_ isBroken: Bool) { state.withLock { $0.budget = isBroken ? -1 : .max } }
 
   private func check() throws(SpoolFailure) {
     if isCut { throw SpoolFailure("no power") }

@@ -138,6 +138,8 @@ struct MemorySpoolTests {
 
 @Suite("Send queue")
 struct SendQueueTests {
+  private let link = LinkAttempt(number: 1)
+
   private func spool(_ count: Int, bytes: Int = 10) -> MemorySpool {
     var spool = MemorySpool(epoch: "e", maxPacks: 1000, maxBytes: 1 << 20)
     for _ in 0..<count { _ = spool.append([UInt8](repeating: 1, count: bytes)) { _ in false } }
@@ -150,7 +152,7 @@ struct SendQueueTests {
     var queue = SendQueue(limits: WindowLimits(messages: 4, bytes: 1000), nextSequence: 11)
     var sent: [String] = []
     func pump() {
-      while let next = queue.next(from: &spool, maxPackBytes: 1000) {
+      while let next = queue.next(from: &spool, maxPackBytes: 1000, on: link) {
         sent.append("\(next.lane) \(next.sequence)")
       }
     }
@@ -185,7 +187,7 @@ struct SendQueueTests {
           fresh -= 1
           _ = spool.append([UInt8](repeating: 2, count: 25)) { queue.isInFlight($0) }
         }
-        while let next = queue.next(from: &spool, maxPackBytes: 1000) {
+        while let next = queue.next(from: &spool, maxPackBytes: 1000, on: link) {
           #expect(sent.insert(next.sequence).inserted, "seed \(seed): \(next.sequence) twice")
           #expect((next.lane == .live) == (next.sequence > backlog))
           inFlight[next.sequence] = next.pack.count
@@ -208,7 +210,7 @@ struct SendQueueTests {
     var spool = spool(1, bytes: 100)
     _ = spool.append([1, 2]) { _ in false }
     var queue = SendQueue(limits: WindowLimits(messages: 9, bytes: 1000), nextSequence: 1)
-    #expect(queue.next(from: &spool, maxPackBytes: 50)?.sequence == 2)
+    #expect(queue.next(from: &spool, maxPackBytes: 50, on: link)?.sequence == 2)
     #expect(spool.ledger.gaps.map(\.reason) == ["pack too large"])
   }
 }

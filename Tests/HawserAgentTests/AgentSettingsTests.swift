@@ -85,7 +85,7 @@ struct AgentSettingsTests {
       LinkEnding(HandshakeError.status(429, headers: ["Retry-After": "soon"], bodyPrefix: ""))
         == .refused(status: 429, retryAfter: nil))
     #expect(LinkEnding(HandshakeError.timedOut(.tls)) == .timedOut(step: "tls"))
-    #expect(LinkEnding(HandshakeError.proxyRefused(status: 407)).cause(idle: nil) == "refused-407")
+    #expect(LinkEnding(HandshakeError.proxyRefused(status: 407)).cause() == "proxy-407")
     #expect(LinkEnding(WebSocketEnd(cause: .dropped)) == .dropped)
     #expect(
       LinkEnding(WebSocketEnd(cause: .closedByPeer, code: 1012, reason: "restarting"))

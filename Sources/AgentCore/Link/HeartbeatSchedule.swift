@@ -39,9 +39,11 @@ package struct HeartbeatSchedule: Hashable, Sendable {
     case dead
   }
 
-  private let policy: Policy
+  let policy: Policy
   private var lastInbound: Duration
   private var lastOutbound: Duration
+  /// How long nothing had passed when the first bytes left that nothing has answered yet.
+  private var silenceBefore = Duration.zero
   /// This round's interval, with its jitter.
   private var interval: Duration
   /// The unconditional first heartbeat, which measures the round trip and spreads the fleet.
@@ -77,6 +79,7 @@ package struct HeartbeatSchedule: Hashable, Sendable {
 
   /// Bytes left for the peer.
   package mutating func flushed(at now: Duration) {
+    if lastOutbound <= lastInbound { silenceBefore = now - lastInbound }
     lastOutbound = max(lastOutbound, now)
   }
 
@@ -86,16 +89,30 @@ package struct HeartbeatSchedule: Hashable, Sendable {
     probe?.isProven = true
   }
 
+  /// How long the link had carried nothing when the path, perhaps, cut it.
+  /// - Parameters:
+  ///   - now: when the end was noticed.
+  ///   - isGivenUp: nothing told of the end but silence: the cut was then before the first bytes
+  ///     that nothing answered.
+  /// - Returns: the silence.
+  package func silence(at now: Duration, isGivenUp: Bool) -> Duration {
+    guard lastOutbound > lastInbound else { return now - lastInbound }
+    return isGivenUp ? silenceBefore : max(silenceBefore, now - lastOutbound)
+  }
+
   /// The answer to the heartbeat that was sent last came.
-  package mutating func answered(at now: Duration) {
+  /// - Returns: the silence, both ways, that the path has let the link survive.
+  @discardableResult
+  package mutating func answered(at now: Duration) -> Duration {
     received(at: now)
-    guard let probe else { return }
+    guard let probe else { return silenceBefore }
     // After a second heartbeat it is unknown which one is answered (Karn's algorithm, RFC 6298 §3).
     if probe.count == 1 {
       let sample = now - probe.sentAt
       roundTrip = roundTrip.map { ($0 * 7 + sample) / 8 } ?? sample
     }
     self.probe = nil
+    return silenceBefore
   }
 
   /// What to do now; a `beat` counts as sent.
@@ -107,7 +124,7 @@ package struct HeartbeatSchedule: Hashable, Sendable {
     guard unanswered < policy.probes else { return .dead }
     probe = Probe(sentAt: now, count: unanswered + 1)
     firstBeat = nil
-    lastOutbound = now
+    flushed(at: now)
     // The inbound direction is silent until the answer; it must not ask for a beat of its own.
     interval = Self.jittered(policy.interval, using: &generator)
     return .beat

@@ -1,124 +1,168 @@
-package import DeviceProtocol
-import TelemetryModel
+import DeviceProtocol
+package import TelemetryModel
 
 /// The agent's side of the device link: everything that is decided about it.
 ///
 /// ```
-///            start             opened          welcome
-///   stopped ───────► waiting ─► connecting ─► greeting ─► up
-///                       ▲            │            │        │
-///                       └────────────┴────────────┴────────┘  any end, after a backoff
+///            start                          welcome
+///   stopped ───────► waiting ──► linking ───────────► up
+///                       ▲           │                 │
+///                       └───────────┴─────────────────┘  any end, after a backoff
 /// ```
+///
+/// Each attempt to be linked is an `AttemptMachine`. Usually there is one, the link. Beside it there
+/// can be its successor, which takes over before the path cuts the link or because it goes a better
+/// way; the link that was taken over from, readable for a moment; and a spare one that finds out how
+/// long the path lets a connection be silent (`PathProbe`).
 ///
 /// Inputs return what to do; time and randomness come in as arguments. The shell calls `tick` at
 /// `deadline` and whenever it likes. Belongs to one event loop.
 package struct LinkMachine: Sendable {
-  /// What the link is told about its agent, and the constants.
-  package struct Configuration: Sendable {
-    /// The agent program.
-    package var agent: Software
-    /// Names this boot of the device.
-    package var boot: String
-    /// Labels from the configuration.
-    package var labels: [String: String] = [:]
-    /// What the device is.
-    package var profile: ProfileSummary?
-    /// How messages are carried, for `lastLink`: `ws` or `wss`.
-    package var transport: String
-    /// Heartbeats, before the broker's wishes.
-    package var heartbeat = HeartbeatSchedule.Policy()
-    /// Waits between attempts.
-    package var backoff = ReconnectBackoff.Policy()
-    /// From the upgrade to the broker's welcome, 10 s at most.
-    package var welcomeTimeout: Duration = .seconds(10)
-    /// How often the spool makes durable what is not yet; nil where it need not.
-    package var flushInterval: Duration?
-    /// How long a stopping agent waits for what is on its way to be acknowledged, 2 s.
-    package var drainTimeout: Duration = .seconds(2)
-
-    /// A configuration with the production constants.
-    package init(agent: Software, boot: String, transport: String) {
-      self.agent = agent
-      self.boot = boot
-      self.transport = transport
-    }
-  }
-
-  enum State: Sendable {
+  enum Phase: Sendable {
     /// Not started, or over for good.
     case stopped
     /// No connection; the next attempt comes at the moment.
     case waiting(until: Duration)
-    /// The shell connects.
-    case connecting(since: Duration)
-    /// Connected, `hello` is on its way.
-    case greeting(since: Duration)
-    /// Welcomed; there is a session.
-    case up
+    /// There is a link, in whatever state.
+    case linking
+  }
+
+  /// Whose event it is.
+  enum Role: Hashable, Sendable {
+    case link, successor, retiring, spare
   }
 
   let configuration: Configuration
-  var state = State.stopped
-  /// What there is exactly while the state is `up`.
-  var session: LinkSession?
+  var phase = Phase.stopped
+  var link: AttemptMachine?
+  var successor: AttemptMachine?
+  /// The link that was taken over from, and when it is closed at the latest.
+  var retiring: (machine: AttemptMachine, until: Duration)?
+  var spare: PathProbe?
+  /// What there is exactly while the link is up.
+  var queue: SendQueue?
   var spool: any Spool & Sendable
-  private var backoff: ReconnectBackoff
-  /// The present attempt; events of any other are ignored.
-  package private(set) var attempt = LinkAttempt(number: 0)
+  var backoff: ReconnectBackoff
+  var ladder: TransportLadder
+  var path: PathKey
+  /// What is remembered; the shell keeps it when told to.
+  package internal(set) var memory: AgentMemory
+  /// What is known of the time of day.
+  package internal(set) var clock: AgentClock
+  var packClock: PackClock
+  var trials = TrialSchedule()
+  /// How the link before ended, until the broker knows.
   var lastEnd: LinkEnd?
-  private var stopDeadline: Duration?
+  /// What the path's memory becomes if the next attempt shows that the path had cut the link.
+  var suspicion: PathRecord?
+  /// The link is to be closed, so that packs of another epoch can go, when nothing is on its way or
+  /// at the moment.
+  var epochChange: Duration?
+  var stopDeadline: Duration?
   private var nextFlush: Duration?
-  var requestCount = 0
-  var isWritable = true
+  /// What the shell keeps, as far as it was told.
+  var kept: AgentMemory
+  var nextKeep = Duration.zero
+  var wear = WearReport()
+  private var attemptCount = 0
 
   /// The most packs sent in one go; acknowledgements bring the next.
   static let burst = 64
 
   /// The most that a `telemetry` message adds to its pack, all numbers at their longest.
-  static let messageOverheadBytes = 96
+  static let messageOverheadBytes = 128
 
   /// A machine that has not started; packs may be appended already.
-  package init(configuration: Configuration, spool: any Spool & Sendable) {
+  /// - Parameters:
+  ///   - configuration: what the agent is, and the constants.
+  ///   - spool: where packs wait.
+  ///   - memory: what was remembered from the agent's life before.
+  package init(
+    configuration: Configuration, spool: any Spool & Sendable, memory: AgentMemory = AgentMemory()
+  ) {
     self.configuration = configuration
     self.spool = spool
+    self.memory = memory
+    kept = memory
+    path = configuration.path
     backoff = ReconnectBackoff(policy: configuration.backoff)
+    ladder = TransportLadder(configuration.rungs, winner: memory.paths[configuration.path].rung)
+    clock = AgentClock(lastKnown: memory.brokerTime)
+    packClock = PackClock(boot: configuration.boot)
   }
 
-  /// Whether the broker has welcomed the agent on the present connection.
-  package var isUp: Bool { session != nil }
+  /// The attempt whose connection is the link, or the one that ended last.
+  package var attempt: LinkAttempt { link?.attempt ?? LinkAttempt(number: attemptCount) }
+
+  /// Whether the broker has welcomed the agent on the present link.
+  package var isUp: Bool { link?.isUp ?? false }
 
   /// What the spool holds, for people.
   package var ledger: SpoolLedger { spool.ledger }
 
+  /// What is known of the present path.
+  package internal(set) var record: PathRecord {
+    get { memory.paths[path] }
+    set { memory.paths[path] = newValue }
+  }
+
+  /// Whether the next `tick` at this time connects: the moment to look where packets go now.
+  package func isConnectDue(at now: Duration) -> Bool {
+    if case .waiting(let until) = phase { now >= until } else { false }
+  }
+
   /// The moment at which `tick` must be called; nil while only events matter.
   package var deadline: Duration? {
-    let moment: Duration?
-    switch state {
+    var moments: [Duration?] = [stopDeadline, nextFlush, wear.due]
+    switch phase {
     case .stopped: return nil
-    case .connecting: moment = nil
-    case .waiting(let until): moment = until
-    case .greeting(let since): moment = since + configuration.welcomeTimeout
-    case .up: moment = session?.heartbeat.deadline
+    case .waiting(let until): moments.append(until)
+    case .linking:
+      moments += [
+        link?.deadline, successor?.deadline, retiring?.until, spare?.deadline, epochChange,
+      ]
+      if isUp, stopDeadline == nil, successor == nil { moments.append(trials.successorDue) }
+      if isUp, stopDeadline == nil, spare == nil { moments.append(trials.probe) }
     }
-    return [moment, stopDeadline, nextFlush].compactMap(\.self).min()
+    return moments.compactMap(\.self).min()
   }
 
   // MARK: Inputs
 
   /// Begins to connect, at once.
   package mutating func start(at now: SampleTime) -> [LinkAction] {
-    guard case .stopped = state, stopDeadline == nil else { return [] }
+    guard case .stopped = phase, stopDeadline == nil else { return [] }
     nextFlush = configuration.flushInterval.map { now.monotonic + $0 }
+    wear.start(spool.wear, at: now.monotonic)
     return connect(at: now.monotonic)
+  }
+
+  /// Packets to the broker leave another way, or the proxy is another. Counts from the next attempt
+  /// on; what is linked stays so as long as it works.
+  package mutating func pathFound(_ path: PathKey) {
+    guard path != self.path else { return }
+    self.path = path
+    suspicion = nil
+    trials = TrialSchedule()
+    ladder = TransportLadder(configuration.rungs, winner: record.rung)
   }
 
   /// The connection of an attempt is open: says hello.
   package mutating func opened(_ attempt: LinkAttempt, at now: SampleTime) -> [LinkAction] {
-    guard attempt == self.attempt, case .connecting = state else { return [] }
-    state = .greeting(since: now.monotonic)
-    isWritable = true
-    requestCount = 0
-    return [.send(.hello(id: nextRequestID(), hello(at: now)))]
+    switch role(of: attempt) {
+    case .link:
+      guard let id = link?.opened(at: now.monotonic) else { return [] }
+      return [.send(.hello(id: id, hello(at: now)), on: attempt)]
+    case .successor:
+      guard let id = successor?.opened(at: now.monotonic) else { return [] }
+      var hello = hello(at: now)
+      hello.resume = link?.welcome?.session
+      return [.send(.hello(id: id, hello), on: attempt)]
+    case .spare:
+      guard case .send(let message)? = spare?.opened(at: now.monotonic) else { return [] }
+      return [.send(message, on: attempt)]
+    case .retiring, nil: return []
+    }
   }
 
   /// An attempt or its connection is over.
@@ -126,67 +170,73 @@ package struct LinkMachine: Sendable {
     _ attempt: LinkAttempt, _ ending: LinkEnding, at now: SampleTime,
     using generator: inout some RandomNumberGenerator
   ) -> [LinkAction] {
-    guard attempt == self.attempt else { return [] }
-    return end(ending, at: now.monotonic, using: &generator)
+    switch role(of: attempt) {
+    case .link: return endLink(ending, at: now, using: &generator)
+    case .successor: return successorFailed(ending, at: now.monotonic, using: &generator)
+    case .retiring: return retired(at: now)
+    case .spare:
+      guard let result = spare?.ended(ending) else { return [] }
+      return probeDone(result, at: now, using: &generator)
+    case nil: return []
+    }
   }
 
-  /// The connection took bytes, or stopped taking them.
+  /// A connection took bytes, or stopped taking them.
   package mutating func writabilityChanged(
-    _ isWritable: Bool, at now: SampleTime
+    _ isWritable: Bool, on attempt: LinkAttempt, at now: SampleTime
   ) -> [LinkAction] {
-    self.isWritable = isWritable
-    return isWritable ? pump(at: now.monotonic) : []
+    switch role(of: attempt) {
+    case .link:
+      link?.isWritable = isWritable
+      return isWritable ? pump(at: now) : []
+    case .successor:
+      successor?.isWritable = isWritable
+      return []
+    case .retiring, .spare, nil: return []
+    }
+  }
+
+  /// Bytes came over a connection that are no message: the broker is alive.
+  package mutating func heard(_ attempt: LinkAttempt, at now: Duration) {
+    switch role(of: attempt) {
+    case .link: link?.heard(at: now)
+    case .successor, .retiring, .spare, nil: break
+    }
   }
 
   /// A new pack: it is stored, and sent where the link is up.
   package mutating func append(_ pack: [UInt8], at now: SampleTime) -> [LinkAction] {
     var actions: [LinkAction] = []
-    let inFlight = session?.queue
+    let inFlight = queue
+    let time = clock.wall(at: now)
     do throws(SpoolFailure) {
-      let spooled = try spool.append(pack) { inFlight?.isInFlight($0) ?? false }
-      for range in spooled.dropped.ranges { declareLost(range, .spoolFull, into: &actions) }
+      _ = try spool.append(pack, at: time) { inFlight?.isInFlight($0) ?? false }
     } catch {
       actions.append(.report(.spoolFailed(error)))
     }
-    return actions + pump(at: now.monotonic)
+    actions += tellLosses()
+    return actions + beginEpochChange(at: now.monotonic) + pump(at: now)
+  }
+
+  /// Readings of one moment: stored and sent as a pack, with their time as far as it is known.
+  package mutating func append(_ records: [SenMLRecord], at now: SampleTime) -> [LinkAction] {
+    guard clock.isPlausible(now.wall) else {
+      return append(
+        UnclockedPack.encode(records, at: now, boot: configuration.boot), at: now)
+    }
+    var pack: [UInt8] = []
+    SenMLEncoder.encode(records, into: &pack)
+    return append(pack, at: now)
   }
 
   /// Time has passed.
   package mutating func tick(
     at now: SampleTime, using generator: inout some RandomNumberGenerator
   ) -> [LinkAction] {
-    if case .stopped = state { return [] }
+    if case .stopped = phase { return [] }
     if let stopDeadline, now.monotonic >= stopDeadline { return finish(.normal) }
     return flushIfDue(at: now.monotonic) + advance(at: now, using: &generator)
-  }
-
-  private mutating func flushIfDue(at now: Duration) -> [LinkAction] {
-    guard let nextFlush, let interval = configuration.flushInterval, now >= nextFlush else {
-      return []
-    }
-    self.nextFlush = now + interval
-    do throws(SpoolFailure) {
-      try spool.flush(.settled)
-      return []
-    } catch {
-      return [.report(.spoolFailed(error))]
-    }
-  }
-
-  private mutating func advance(
-    at now: SampleTime, using generator: inout some RandomNumberGenerator
-  ) -> [LinkAction] {
-    switch state {
-    case .waiting(let until) where now.monotonic >= until:
-      return connect(at: now.monotonic)
-    case .greeting(let since) where now.monotonic >= since + configuration.welcomeTimeout:
-      return [.close(attempt, .heartbeatLost, detail: "no welcome")]
-        + end(.timedOut(step: "welcome"), at: now.monotonic, using: &generator)
-    case .up:
-      return beat(at: now, using: &generator)
-    case .stopped, .waiting, .connecting, .greeting:
-      return []
-    }
+      + advanceOthers(at: now, using: &generator)
   }
 
   /// Ends the link for good: what can still be acknowledged is waited for a little, then the
@@ -195,91 +245,85 @@ package struct LinkMachine: Sendable {
     guard stopDeadline == nil else { return [] }
     guard isUp else { return finish(.normal) }
     stopDeadline = now.monotonic + configuration.drainTimeout
-    return pump(at: now.monotonic) + finishIfDrained()
+    let others = closeOthers(.normal)
+    return others + pump(at: now) + finishIfDrained()
   }
 
-  // MARK: Transitions
+  // MARK: Time
 
-  private mutating func connect(at now: Duration) -> [LinkAction] {
-    attempt = LinkAttempt(number: attempt.number + 1)
-    state = .connecting(since: now)
-    return [.connect(attempt)]
-  }
-
-  /// Closes the present connection for a reason of this side and plans the next.
-  mutating func giveUp(
-    _ reason: CloseReason, _ detail: String, at now: Duration,
-    using generator: inout some RandomNumberGenerator
-  ) -> [LinkAction] {
-    [.close(attempt, reason, detail: detail)]
-      + end(.gaveUp(reason), at: now, using: &generator)
-  }
-
-  private mutating func end(
-    _ ending: LinkEnding, at now: Duration, using generator: inout some RandomNumberGenerator
-  ) -> [LinkAction] {
-    let began: Duration
-    switch state {
-    case .stopped, .waiting: return []
-    case .connecting(let since), .greeting(let since): began = since
-    case .up: began = session?.since ?? now
-    }
-    let session = self.session
-    self.session = nil
-    let idle = session.map { now - $0.lastHeard }
-    var end = LinkEnd(
-      cause: ending.cause(idle: idle), livedSeconds: (now - began).inSeconds,
-      idleSeconds: idle?.inSeconds, transport: configuration.transport)
-    if case .closed(let code, _) = ending { end.closeCode = Int(code) }
-    // Attempts that never became a link must not hide how the last link ended.
-    if session != nil || lastEnd == nil { lastEnd = end }
-    // The next connection must not be mistaken for this one by what is still to come from it.
-    attempt = LinkAttempt(number: attempt.number + 1)
-    if stopDeadline != nil {
-      return [.report(.down(end, ending: ending, retryAfter: nil))] + finish(nil)
-    }
-    let asked = session?.farewell?.reconnectAfter.map(ReconnectBackoff.Cause.askedToWait)
-    let delay = backoff.delay(
-      after: asked ?? ending.backoffCause, acknowledgedFor: session?.acknowledgedFor,
-      using: &generator)
-    state = .waiting(until: now + delay)
-    return [.report(.down(end, ending: ending, retryAfter: delay))]
-  }
-
-  /// Over for good; with a reason, the connection is closed.
-  mutating func finish(_ reason: CloseReason?) -> [LinkAction] {
+  private mutating func flushIfDue(at now: Duration) -> [LinkAction] {
     var actions: [LinkAction] = []
-    switch state {
-    case .connecting, .greeting, .up:
-      if let reason { actions.append(.close(attempt, reason, detail: "")) }
-    case .stopped, .waiting: break
+    if let nextFlush, let interval = configuration.flushInterval, now >= nextFlush {
+      self.nextFlush = now + interval
+      do throws(SpoolFailure) {
+        try spool.flush(.settled)
+      } catch {
+        actions.append(.report(.spoolFailed(error)))
+      }
+      actions += tellLosses() + beginEpochChange(at: now)
     }
-    do throws(SpoolFailure) {
-      try spool.flush(.everything)
-    } catch {
-      actions.append(.report(.spoolFailed(error)))
-    }
-    attempt = LinkAttempt(number: attempt.number + 1)
-    session = nil
-    state = .stopped
-    // Set for good, so that a late `start` does nothing.
-    stopDeadline = .zero
-    return actions + [.finished]
+    if let report = wear.take(spool.wear, at: now) { actions.append(.report(report)) }
+    return actions
   }
 
-  var isStopping: Bool { stopDeadline != nil }
+  private mutating func advance(
+    at now: SampleTime, using generator: inout some RandomNumberGenerator
+  ) -> [LinkAction] {
+    if case .waiting(let until) = phase {
+      return now.monotonic >= until ? connect(at: now.monotonic) : []
+    }
+    if let epochChange, now.monotonic >= epochChange { return changeEpoch(at: now.monotonic) }
+    guard let attempt = link?.attempt else { return [] }
+    switch link?.due(at: now.monotonic, using: &generator) {
+    case .heartbeat(let id):
+      return [.send(.heartbeat(id: id, monoSeconds: now.monotonic.inSeconds), on: attempt)]
+    case .notWelcomed:
+      return [.close(attempt, .heartbeatLost, detail: "no welcome")]
+        + endLink(.timedOut(step: "welcome"), at: now, using: &generator)
+    case .dead: return giveUp(.heartbeatLost, "", at: now, using: &generator)
+    case .nothing, nil: return []
+    }
+  }
 
-  private func hello(at now: SampleTime) -> Hello {
-    Hello(
+  // MARK: Parts
+
+  func role(of attempt: LinkAttempt) -> Role? {
+    if link?.attempt == attempt { return .link }
+    if successor?.attempt == attempt { return .successor }
+    if retiring?.machine.attempt == attempt { return .retiring }
+    return spare?.attempt == attempt ? .spare : nil
+  }
+
+  mutating func nextAttempt() -> LinkAttempt {
+    attemptCount += 1
+    return LinkAttempt(number: attemptCount)
+  }
+
+  mutating func connect(at now: Duration) -> [LinkAction] {
+    let attempt = nextAttempt()
+    // Each round through the ways is a little more patient: the path may just be slow.
+    let patience = configuration.echoTimeout * (1 << min(ladder.rounds, 10))
+    link = AttemptMachine(
+      attempt, ladder.rung,
+      welcomeTimeout: ladder.isKnownGood
+        ? configuration.welcomeTimeout : min(patience, configuration.welcomeTimeout),
+      at: now)
+    phase = .linking
+    return [.connect(attempt, ladder.rung)]
+  }
+
+  func hello(at now: SampleTime) -> Hello {
+    var hello = Hello(
       agent: configuration.agent, boot: configuration.boot, epoch: spool.epoch,
       acked: spool.ledger.acknowledged,
       clock: ClockReport(
-        wall: now.wall, monoSeconds: now.monotonic.inSeconds, synced: now.isClockPlausible),
+        wall: clock.wall(at: now), monoSeconds: now.monotonic.inSeconds,
+        synced: clock.isPlausible(now.wall)),
       profile: configuration.profile, labels: configuration.labels, lastLink: lastEnd)
+    let interval = record.interval(configuration.paths)
+    hello.path = record.report(network: path.network, interval: interval)
+    return hello
   }
 
-  mutating func nextRequestID() -> String {
-    requestCount += 1
-    return String(requestCount)
-  }
+  var isStopping: Bool { stopDeadline != nil }
 }

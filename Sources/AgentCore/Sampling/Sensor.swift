@@ -13,10 +13,6 @@ package struct SampleTime: Hashable, Sendable {
     self.wall = wall
     self.monotonic = monotonic
   }
-
-  /// Whether the wall clock can be right: boards without a battery clock begin in 1970, or where
-  /// they were switched off last, and before 2025 nothing of this was written.
-  package var isClockPlausible: Bool { wall >= Timestamp(seconds: 1_735_689_600) }
 }
 
 /// One source of readings. Used from one thread.

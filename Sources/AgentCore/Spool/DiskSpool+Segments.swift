@@ -1,4 +1,5 @@
 import DeviceProtocol
+import TelemetryModel
 
 // How a spool on disk writes its segments.
 extension DiskSpool {
@@ -12,6 +13,7 @@ extension DiskSpool {
   /// - Throws: where storage failed.
   mutating func write(_ sequences: [UInt64], isExact: Bool = false) throws(SpoolFailure) {
     if activeBytes > limits.segmentBytes { try beginSegment() }
+    if !sequences.isEmpty { try makeRoom(for: sequences) }
     guard let active = segments.indices.last else { return }
     let name = segments[active].name
     var bytes: [UInt8] = []
@@ -25,15 +27,14 @@ extension DiskSpool {
     }
     unwritten.append(to: &bytes)
     let last = ledger.nextSequence - 1
-    let isUsedUp = last >= reservedUpTo
+    let isUsedUp = last + 1 + limits.reservedNumbers / 2 > reservedUpTo
     let reservation = isExact ? last : isUsedUp ? last + limits.reservedNumbers : reservedUpTo
     if reservation != reservedUpTo {
       SpoolEntry.append(reservedUpTo: reservation, to: &bytes)
     }
     guard !bytes.isEmpty else { return }
     do throws(SpoolFailure) {
-      try folder.append(bytes, to: name)
-      try folder.sync(name)
+      try append(bytes, to: name)
     } catch {
       // Half an entry must not stand before the next whole one.
       try? folder.truncate(name, to: activeBytes)
@@ -62,11 +63,12 @@ extension DiskSpool {
         SpoolEntry.append(lost: gap.range, reason, to: &bytes)
       }
     }
+    ages.forget(before: ledger.oldestStored ?? ledger.nextSequence)
+    for mark in ages.marks { SpoolEntry.append(age: mark, to: &bytes) }
     let reservation = max(reservedUpTo, ledger.nextSequence - 1)
     SpoolEntry.append(reservedUpTo: reservation, to: &bytes)
     do throws(SpoolFailure) {
-      try folder.append(bytes, to: name)
-      try folder.sync(name)
+      try append(bytes, to: name)
     } catch {
       try? folder.remove(name)
       throw error
@@ -76,6 +78,33 @@ extension DiskSpool {
     segments.append((name, 0))
     activeBytes = bytes.count
     removeEmptySegments()
+  }
+
+  private mutating func append(_ bytes: [UInt8], to name: String) throws(SpoolFailure) {
+    wear.bytes += bytes.count
+    try folder.append(bytes, to: name)
+    wear.syncs += 1
+    try folder.sync(name)
+  }
+
+  /// Leaves the disk's last free bytes to others: what is to be written takes the place of the
+  /// oldest, a file at a time. Notes and reservations, some bytes a minute, are always written.
+  private mutating func makeRoom(for sequences: [UInt64]) throws(SpoolFailure) {
+    guard limits.minFreeBytes > 0 else { return }
+    let wanted = sequences.reduce(0) { $0 + (pending[$1]?.count ?? 0) }
+    while try folder.freeBytes() - wanted < limits.minFreeBytes {
+      guard segments.count > 1, let oldest = segments.first?.name else {
+        throw SpoolFailure("less than \(limits.minFreeBytes) bytes of the disk are free")
+      }
+      for (sequence, location) in locations where location.segment == oldest {
+        giveUp(sequence, reason: .diskFull)
+      }
+      try write([])
+      removeEmptySegments()
+      guard segments.first?.name != oldest else {
+        throw SpoolFailure("\(oldest) cannot be deleted")
+      }
+    }
   }
 
   /// Deletes files without stored packs. What they said of others is in the newest segment.
@@ -103,6 +132,7 @@ struct SpoolRecovery {
   private(set) var segments: [String] = []
   /// Losses that this recovery found, not in any file yet.
   private(set) var crashed = SequenceRanges()
+  private(set) var marks: [SpoolAges.Mark] = []
   private var acknowledged = SequenceRanges()
   private var lost: [LossReason: SequenceRanges] = [:]
   private var reservedUpTo: UInt64 = 0
@@ -152,6 +182,7 @@ struct SpoolRecovery {
           segment: name, offset: position, bytes: body.count)
         lastPack = max(lastPack, sequence)
       case .acknowledged(let range): acknowledged.insert(range)
+      case .age(let mark): marks.append(mark)
       case .lost(let range, let reason): lost[reason, default: SequenceRanges()].insert(range)
       case .reserved(let upTo):
         // The newest segment is read first; within one, the last word counts, which on an orderly
@@ -180,6 +211,8 @@ struct SpoolRecovery {
       crashed = gone.missing(in: all)
       lost[.crashed, default: SequenceRanges()].merge(crashed)
     }
+    // Files were read newest first, and each begins with marks of those before it.
+    marks.sort { ($0.sequence, $0.time) < ($1.sequence, $1.time) }
     ledger = SpoolLedger(nextSequence: last + 1, stored: stored, lost: lost)
   }
 }

@@ -1,4 +1,5 @@
 package import DeviceProtocol
+package import TelemetryModel
 
 /// A spool that survives the end of its process and power cuts at any byte.
 ///
@@ -16,8 +17,13 @@ package struct DiskSpool: Spool, Sendable {
     package var maxBytes = 64 << 20
     /// A segment is closed at this size; freed space comes back in units of it.
     package var segmentBytes = 1 << 20
-    /// Numbers reserved at once; one durable write for so many packs on a healthy link.
-    package var reservedNumbers: UInt64 = 64
+    /// Numbers reserved at once. With half of them used up the next are reserved: one durable write
+    /// for so many packs on a healthy link.
+    package var reservedNumbers: UInt64 = 128
+    /// How long packs are kept; nil for ever.
+    package var maxAge: Duration?
+    /// So many bytes of the disk are left to others.
+    package var minFreeBytes = 0
     /// Every pack is durable before `append` returns.
     package var syncsEveryPack = false
 
@@ -32,6 +38,13 @@ package struct DiskSpool: Spool, Sendable {
   /// Bytes of the stored packs.
   package internal(set) var storedBytes = 0
 
+  /// What was written so far.
+  package internal(set) var wear = SpoolWear()
+  /// It survives the process.
+  package var isDurable: Bool { true }
+  /// Never: it has one epoch.
+  package var isEpochChangeDue: Bool { false }
+
   let folder: any SpoolFolder
   let limits: Limits
   /// Packs in memory only.
@@ -45,6 +58,8 @@ package struct DiskSpool: Spool, Sendable {
   var reservedUpTo: UInt64 = 0
   /// Acknowledgements and losses that are not in a file yet.
   var unwritten = SpoolNotes()
+  /// When packs came.
+  var ages: SpoolAges
   /// Pending packs up to here have seen a flush already.
   private var settledUpTo: UInt64 = 0
 
@@ -70,6 +85,8 @@ package struct DiskSpool: Spool, Sendable {
     ledger = found.ledger
     locations = found.locations
     storedBytes = found.locations.values.reduce(0) { $0 + $1.bytes }
+    ages = SpoolAges(limit: limits.maxAge)
+    for mark in found.marks { ages.found(mark) }
     segments = found.segments.map { name in
       (name, found.locations.values.count { $0.segment == name })
     }
@@ -79,10 +96,31 @@ package struct DiskSpool: Spool, Sendable {
     try beginSegment()
   }
 
-  /// Stores a pack; see `Spool`.
+  /// Whether the next number may be given to a pack: it is reserved, so that no later life of this
+  /// spool gives it out again.
+  var hasNumber: Bool { ledger.nextSequence <= reservedUpTo }
+
+  /// Reserves numbers ahead of their use, while there are still some for the time that a disk
+  /// needs to come back.
+  mutating func reserve() throws(SpoolFailure) {
+    guard ledger.nextSequence + limits.reservedNumbers / 2 > reservedUpTo else { return }
+    do throws(SpoolFailure) {
+      try write([])
+    } catch {
+      // With some numbers left there is time: it is tried again with every pack.
+      if !hasNumber { throw error }
+    }
+  }
+
+  /// Stores a pack; see `Spool`. Where not even a number can be reserved for it, the pack is not
+  /// stored, and `hasNumber` is false.
   package mutating func append(
-    _ pack: [UInt8], isInFlight: (UInt64) -> Bool
+    _ pack: [UInt8], at time: Timestamp?, isInFlight: (UInt64) -> Bool
   ) throws(SpoolFailure) -> SpooledPack {
+    try reserve()
+    if let time, let last = ages.expired(at: time) {
+      for sequence in ledger.stored(upTo: last) { giveUp(sequence, reason: .tooOld) }
+    }
     var dropped = SequenceRanges()
     while ledger.stored.count >= UInt64(limits.maxPacks)
       || storedBytes + pack.count > limits.maxBytes,
@@ -92,17 +130,15 @@ package struct DiskSpool: Spool, Sendable {
       dropped.insert(SequenceRange(victim))
     }
     let sequence = ledger.append()
+    if let time, let mark = ages.store(sequence, at: time) { unwritten.ages.append(mark) }
+    ages.forget(before: ledger.oldestStored ?? sequence)
     pending[sequence] = pack
     storedBytes += pack.count
     if storedBytes > limits.maxBytes {
       giveUp(sequence, reason: .spoolFull)
       dropped.insert(sequence)
     }
-    if limits.syncsEveryPack {
-      try write(pending.keys.sorted())
-    } else if sequence > reservedUpTo {
-      try write([])
-    }
+    if limits.syncsEveryPack { try write(pending.keys.sorted()) }
     return SpooledPack(sequence: sequence, dropped: dropped)
   }
 
@@ -150,6 +186,12 @@ package struct DiskSpool: Spool, Sendable {
     removeEmptySegments()
   }
 
+  /// What was given up since this was asked last.
+  package mutating func takeLosses() -> [SpoolLoss] { ledger.takeNews() }
+
+  /// Does nothing.
+  package mutating func changeEpoch() {}
+
   private mutating func forget(_ sequence: UInt64) {
     if let pack = pending.removeValue(forKey: sequence) {
       storedBytes -= pack.count
@@ -166,11 +208,14 @@ package struct DiskSpool: Spool, Sendable {
 struct SpoolNotes: Hashable, Sendable {
   var acknowledged = SequenceRanges()
   var lost: [LossReason: SequenceRanges] = [:]
+  var ages: [SpoolAges.Mark] = []
 
+  /// Whether files can go: marks of age are in every file that needs them.
   var isEmpty: Bool { acknowledged.isEmpty && lost.values.allSatisfy(\.isEmpty) }
 
   func append(to bytes: inout [UInt8]) {
     for range in acknowledged.ranges { SpoolEntry.append(acknowledged: range, to: &bytes) }
+    for mark in ages { SpoolEntry.append(age: mark, to: &bytes) }
     for reason in LossReason.allCases {
       for range in lost[reason]?.ranges ?? [] {
         SpoolEntry.append(lost: range, reason, to: &bytes)

@@ -1,4 +1,5 @@
 import DeviceProtocol
+import TelemetryModel
 
 /// One entry of a segment file, as bytes and back.
 ///
@@ -11,11 +12,13 @@ import DeviceProtocol
 /// | 2 acknowledged | from (8), to (8) | the broker has these |
 /// | 3 lost | from (8), to (8), reason (1) | these were given up |
 /// | 4 reserved | up to (8) | numbers that may have been given out by now |
+/// | 5 age | sequence (8), microseconds since 1970 (8) | packs from this one on are from then on |
 enum SpoolEntry: Hashable {
   case pack(sequence: UInt64, body: Range<Int>)
   case acknowledged(SequenceRange)
   case lost(SequenceRange, LossReason)
   case reserved(upTo: UInt64)
+  case age(SpoolAges.Mark)
 
   /// Bytes before an entry's body.
   static let headBytes = 8
@@ -53,6 +56,13 @@ enum SpoolEntry: Hashable {
     append(body, to: &bytes)
   }
 
+  static func append(age mark: SpoolAges.Mark, to bytes: inout [UInt8]) {
+    var body: [UInt8] = [5]
+    body.append(little: mark.sequence)
+    body.append(little: mark.time.microseconds)
+    append(body, to: &bytes)
+  }
+
   @discardableResult
   private static func append(_ body: [UInt8], to bytes: inout [UInt8]) -> Int {
     bytes.append(little: UInt32(body.count))
@@ -81,6 +91,9 @@ enum SpoolEntry: Hashable {
       let reason = length == 18 ? LossReason(code: bytes[body + 17]) : nil
       entry = range().flatMap { range in reason.map { .lost(range, $0) } }
     case 4: entry = .reserved(upTo: first)
+    case 5 where length >= 17:
+      let time = Int64(bitPattern: bytes.little64(at: body + 9))
+      entry = .age(SpoolAges.Mark(sequence: first, time: Timestamp(microseconds: time)))
     default: entry = nil
     }
     return entry.map { ($0, body + length) }
@@ -94,6 +107,8 @@ extension LossReason {
     case .damaged: 2
     case .tooLarge: 3
     case .crashed: 4
+    case .tooOld: 5
+    case .diskFull: 6
     }
   }
 

@@ -14,6 +14,8 @@ package protocol SpoolFolder: AnyObject, Sendable {
   func truncate(_ name: String, to count: Int) throws(SpoolFailure)
   /// Deletes a file.
   func remove(_ name: String) throws(SpoolFailure)
+  /// Bytes that unprivileged programs may still write to this disk.
+  func freeBytes() throws(SpoolFailure) -> Int
 }
 
 /// A folder of the file system. Used from one thread.
@@ -113,6 +115,13 @@ package final class DiskSpoolFolder: SpoolFolder {
   /// Deletes a file.
   package func remove(_ name: String) throws(SpoolFailure) {
     guard unlink("\(path)/\(name)") == 0 else { throw failure("cannot delete \(name) in") }
+  }
+
+  /// Free bytes of the file system that the folder is on.
+  package func freeBytes() throws(SpoolFailure) -> Int {
+    var status = statvfs()
+    guard statvfs(path, &status) == 0 else { throw failure("cannot stat") }
+    return Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
   }
 
   private func failure(_ what: String) -> SpoolFailure {

@@ -10,6 +10,8 @@ package struct SpoolLedger: Hashable, Sendable {
   /// Packs that the broker has.
   package private(set) var acknowledged: SequenceRanges
   private var lost: [LossReason: SequenceRanges]
+  /// What of it was lost since it was asked for last.
+  private var news: [LossReason: SequenceRanges] = [:]
 
   /// The ledger of a new epoch.
   package init() {
@@ -66,6 +68,15 @@ package struct SpoolLedger: Hashable, Sendable {
   package mutating func lose(_ sequence: UInt64, reason: LossReason) {
     stored.remove(SequenceRange(sequence))
     lost[reason, default: SequenceRanges()].insert(sequence)
+    news[reason, default: SequenceRanges()].insert(sequence)
+  }
+
+  /// What was lost since this was asked last, oldest first.
+  package mutating func takeNews() -> [SpoolLoss] {
+    guard !news.isEmpty else { return [] }
+    defer { news = [:] }
+    return news.flatMap { reason, ranges in ranges.ranges.map { SpoolLoss($0, reason) } }
+      .sorted { $0.range.from < $1.range.from }
   }
 
   /// Takes note of what the broker has. Numbers not given out yet are ignored: a mistaken broker

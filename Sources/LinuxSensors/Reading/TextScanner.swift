@@ -78,7 +78,8 @@ struct TextScanner {
     guard let fraction = unsigned() else { return nil }
     var divisor = 1.0
     for _ in start..<position { divisor *= 10 }
-    return Double(whole) + Double(fraction) / divisor
+    // One rounding: below 2^53 all digits together are exact, so that 1.89 is the nearest there is.
+    return (Double(whole) * divisor + Double(fraction)) / divisor
   }
 
   /// The rest of the line without white space around it.

@@ -1,0 +1,52 @@
+package import TelemetryModel
+
+/// What this machine can know of the time of day.
+///
+/// The system's clock counts as soon as it is plausible: not before this program was built, nor
+/// before the last time that a broker told. Until then the broker's word does, carried on by the
+/// monotonic clock.
+package struct AgentClock: Hashable, Sendable {
+  /// Nothing can be earlier than this.
+  package private(set) var floor: Timestamp
+  /// Wall time of the monotonic clock's zero, as the broker's word has it.
+  private var zero: Timestamp?
+  /// How far that can be off: half of the time that the broker's answer took.
+  private var error: Duration = .zero
+
+  /// When this program cannot have been built yet.
+  package static let buildFloor = Timestamp(seconds: 1_767_225_600)
+
+  /// A clock that has heard nothing yet.
+  /// - Parameter lastKnown: the last time told by a broker, from the agent's memory.
+  package init(lastKnown: Timestamp? = nil) {
+    floor = max(Self.buildFloor, lastKnown ?? Self.buildFloor)
+  }
+
+  /// Whether the system's clock can be right.
+  package func isPlausible(_ wall: Timestamp) -> Bool {
+    // A day's grace: the broker's own clock may have been ahead when it told.
+    wall >= floor - .seconds(86_400)
+  }
+
+  /// The broker told its time in an answer that took so long.
+  package mutating func heard(_ time: Timestamp, took: Duration, at monotonic: Duration) {
+    let told = time + took / 2
+    if zero == nil || took / 2 <= error { (zero, error) = (told - monotonic, took / 2) }
+    // The monotonic clock drifts by some 50 µs a second; an older word is worth less.
+    error += .microseconds(500)
+    floor = max(floor, time)
+  }
+
+  /// The time of a moment on the monotonic clock of this boot.
+  /// - Parameters:
+  ///   - monotonic: the moment.
+  ///   - now: both clocks now.
+  /// - Returns: nil while nobody knows.
+  package func wall(of monotonic: Duration, at now: SampleTime) -> Timestamp? {
+    if isPlausible(now.wall) { return now.wall - (now.monotonic - monotonic) }
+    return zero.map { $0 + monotonic }
+  }
+
+  /// Now; nil while nobody knows.
+  package func wall(at now: SampleTime) -> Timestamp? { wall(of: now.monotonic, at: now) }
+}
