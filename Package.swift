@@ -119,7 +119,12 @@ let package = Package(
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
     tests(
-      "BrokerServerTests", ["BrokerServer", .product(name: "Metrics", package: "swift-metrics")]),
+      "BrokerServerTests",
+      [
+        "BrokerServer", "BrokerCore", "DeviceProtocol", "TelemetryModel", logging,
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Metrics", package: "swift-metrics"),
+      ]),
     tests("HawserTests", ["hawser", "Settings"]),
     tests("DeviceProtocolTests", ["DeviceProtocol", "TelemetryModel"]),
     tests("SettingsTests", ["Settings"]),

@@ -20,9 +20,24 @@ struct RawHistory: Decodable {
     var metric: String
     var unit: String?
   }
+  /// `[series, time, value, quality]`
+  struct Row: Decodable {
+    var series: Int
+    var time: Double
+    var value: Double
+    var quality: String?
+
+    init(from decoder: any Decoder) throws {
+      var columns = try decoder.unkeyedContainer()
+      series = try columns.decode(Int.self)
+      time = try columns.decode(Double.self)
+      value = try columns.decode(Double.self)
+      quality = try columns.decodeIfPresent(String.self)
+    }
+  }
   var series: [Series]
   var columns: [String]
-  var rows: [[Double]]
+  var rows: [Row]
   var next: String?
 }
 
@@ -53,10 +68,10 @@ extension BrokerRun {
     ]
     while true {
       let page = try await json(RawHistory.self, "v1/history", query: query)
-      guard page.columns == ["series", "time", "value"] else {
+      guard page.columns == ["series", "time", "value", "quality"] else {
         throw TestFailure("unexpected columns \(page.columns)")
       }
-      found += page.rows.map { ($0[1], $0[2]) }
+      found += page.rows.map { ($0.time, $0.value) }
       guard let next = page.next else { return found.sorted { $0.time < $1.time } }
       query["cursor"] = next
     }

@@ -13,8 +13,10 @@ struct BrokerRoutes {
       state: parts.state, health: parts.health, metrics: parts.metrics, registry: parts.prometheus
     ).add(to: router)
     DeviceRoutes(registry: parts.registry).add(to: router)
+    SeriesRoutes(catalog: parts.catalog, registry: parts.registry).add(to: router)
     HistoryRoutes(
-      store: parts.store, catalog: parts.catalog, registry: parts.registry, now: parts.now
+      store: parts.store, catalog: parts.catalog, registry: parts.registry, now: parts.now,
+      kept: { _ in nil }
     ).add(to: router)
     DashboardRoutes().add(to: router)
     return router.buildResponder()

@@ -1,150 +1,119 @@
 import BrokerCore
 import DeviceProtocol
+import HTTPTypes
 import Hummingbird
+import NIOCore
 import TelemetryModel
 
-/// `/v1/series` and `/v1/history`.
+/// `/v1/history`: readings and windows as JSON, CSV or SenML.
+///
+/// The first slice is read before anything is answered, so that a store that cannot be read is told
+/// as 503. A longer answer is written as it is read; when its reader goes away, reading stops.
 struct HistoryRoutes {
-  static let maxRows = 100_000
-  static let defaultSpan: Duration = .seconds(600)
+  /// The most series that are answered one by one; groups may have any number.
+  static let maxSeries = 10_000
+  /// Tells where to go on behind a table or a pack, which have no place for it.
+  static let nextField = "Hawser-Next"
 
   let store: any SampleStore
   let catalog: SeriesCatalog
   let registry: DeviceRegistry
   let now: @Sendable () -> Timestamp
+  /// How long the store keeps readings or windows; nil for ever.
+  let kept: @Sendable (Resolution) -> Duration?
 
   func add(to router: Router<BasicRequestContext>) {
     router.get("v1/history") { request, _ in try await history(request) }
-    router.get("v1/series") { request, _ in
-      let query = try QueryParameters(request, known: ["device", "metric"])
-      let series = matching(query)
-      return Response.json { json in
-        json.object { json in
-          json.key("series")
-          write(series, to: &json)
-        }
-      }
-    }
-  }
-
-  private func matching(_ query: QueryParameters) -> [Series] {
-    let filter = SeriesQuery(devices: query.globs("device"), metrics: query.globs("metric"))
-    return catalog.all { filter.matches($0, labels: registry.labels(of: $0.device)) }
   }
 
   private func history(_ request: Request) async throws -> Response {
-    let query = try QueryParameters(
-      request,
-      known: ["device", "metric", "from", "to", "resolution", "functions", "limit", "cursor"])
-    let now = now()
-    let to = try query.time("to", now: now) ?? now
-    let from = try query.time("from", now: now) ?? to - HistoryRoutes.defaultSpan
-    guard from <= to else { throw Problem.badRequest("from", "from is after to.") }
-    let resolution = try resolution(query["resolution"])
-    let functions = try functions(query["functions"])
-    let series = matching(query)
-    let wanted = HistoryRequest(
-      series: series.map(\.id), from: from, to: to, resolution: resolution,
-      functions: resolution == .raw ? [] : functions,
-      limitRows: try query.integer("limit", in: 1...HistoryRoutes.maxRows, default: 10_000),
-      after: try cursor(query["cursor"]))
-    let page: HistoryPage
+    let query = try HistoryQuery(
+      QueryParameters(request, known: HistoryQuery.known), accept: request.headers[.accept],
+      now: now(), kept: kept)
+    let series = catalog.all { query.filter.matches($0, labels: registry.labels(of: $0.device)) }
+    let groups = query.groupBy.map { names in
+      var groups = SeriesGroups(by: names)
+      for series in series { groups.add(series, labels: registry.labels(of: series.device)) }
+      return groups
+    }
+    guard groups != nil || series.count <= HistoryRoutes.maxSeries else {
+      throw Problem.badRequest(
+        "metric",
+        """
+        These are \(series.count) series, more than the \(HistoryRoutes.maxSeries) of one answer; \
+        narrow device, metric or label, or merge them with groupBy.
+        """)
+    }
+    let plan = HistoryWalk.Plan(
+      series: series.map(\.id), groups: groups, from: query.from, to: query.to,
+      resolution: query.resolution, functions: query.functions, limitRows: query.limitRows,
+      after: query.cursor?.position, throughCommit: query.cursor?.commit)
+    var walk = HistoryWalk(plan, store: store)
+    var document = HistoryDocument(
+      query, series: series, groups: groups, labels: registry.labels(of:))
     let gaps: [StoredGap]
     do {
-      page = try await store.history(wanted)
-      gaps = try await store.gaps(
-        devices: Set(series.map(\.device)).sorted(), from: from, to: to)
+      document.write(try await walk.slice())
+      gaps =
+        query.format == .json
+        ? try await store.gaps(
+          devices: Set(series.map(\.device)).sorted(), from: query.from, to: query.to) : []
     } catch is StoreError {
       throw Problem.storeUnavailable
     }
-    return Response.json { json in
-      write(page, of: series, wanted, gaps, to: &json)
+    let headers: HTTPFields = [
+      .contentType: query.format.contentType, .cacheControl: "no-store", .vary: "Accept",
+    ]
+    guard !walk.isFinished else {
+      return whole(&document, walk, gaps, headers)
     }
+    return Response(
+      status: .ok, headers: headers,
+      body: streamed(document, walk, gaps, instead: request.body))
   }
 
-  private func resolution(_ text: String?) throws(Problem) -> Resolution {
-    guard let text else { return .s1 }
-    guard let resolution = Resolution(rawValue: text) else {
-      let known = Resolution.allCases.map(\.rawValue).joined(separator: ", ")
-      throw .badRequest("resolution", "resolution is one of \(known).")
-    }
-    return resolution
+  /// An answer that is complete already.
+  private func whole(
+    _ document: inout HistoryDocument, _ walk: HistoryWalk, _ gaps: [StoredGap],
+    _ headers: HTTPFields
+  ) -> Response {
+    let next = next(after: walk, document.query)
+    document.end(gaps: gaps, next: next)
+    var headers = headers
+    if let next, let name = HTTPField.Name(HistoryRoutes.nextField) { headers[name] = next }
+    return Response(
+      status: .ok, headers: headers,
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: document.take())))
   }
 
-  private func functions(_ text: String?) throws(Problem) -> [AggregateFunction] {
-    guard let text else { return [.last, .mean, .min, .max] }
-    var functions: [AggregateFunction] = []
-    for name in text.split(separator: ",") {
-      guard let function = AggregateFunction(rawValue: String(name)) else {
-        let known = AggregateFunction.allCases.map(\.rawValue).joined(separator: ", ")
-        throw .badRequest("functions", "\(name) is none of \(known).")
-      }
-      functions.append(function)
-    }
-    return functions
-  }
-
-  /// `SERIES-MICROSECONDS-REPEATS`, as `next` gave it.
-  private func cursor(_ text: String?) throws(Problem) -> HistoryPosition? {
-    guard let text else { return nil }
-    let parts = text.split(separator: "_").compactMap { Int64($0) }
-    guard parts.count == 3, let repeats = Int(exactly: parts[2]), repeats >= 0 else {
-      throw .badRequest("cursor", "cursor is the next of an earlier answer.")
-    }
-    return HistoryPosition(
-      series: SeriesID(parts[0]), time: Timestamp(microseconds: parts[1]), repeats: repeats)
-  }
-
-  private func write(_ series: [Series], to json: inout JSONWriter) {
-    json.array { json in
-      for series in series {
-        json.element()
-        SeriesJSON.write(series, labels: registry.labels(of: series.device), to: &json)
-      }
-    }
-  }
-
-  private func write(
-    _ page: HistoryPage, of series: [Series], _ request: HistoryRequest, _ gaps: [StoredGap],
-    to json: inout JSONWriter
-  ) {
-    json.object { json in
-      json.key("series")
-      write(series, to: &json)
-      json.key("columns")
-      json.array { json in
-        json.element()
-        json.write("series")
-        for column in request.columns {
-          json.element()
-          json.write(column)
+  /// An answer that is written while it is read. Watching whether the client is still there uses up
+  /// the connection, which is closed behind the answer.
+  private func streamed(
+    _ begun: HistoryDocument, _ started: HistoryWalk, _ gaps: [StoredGap],
+    instead body: RequestBody
+  ) -> ResponseBody {
+    ResponseBody { writer in
+      let next = try await body.consumeWithCancellationOnInboundClose { _ in
+        var document = begun
+        var walk = started
+        while !walk.isFinished {
+          try await writer.write(ByteBuffer(bytes: document.take()))
+          document.write(try await walk.slice())
         }
+        let next = self.next(after: walk, document.query)
+        document.end(gaps: gaps, next: next)
+        try await writer.write(ByteBuffer(bytes: document.take()))
+        return next
       }
-      json.key("rows")
-      json.array { json in
-        for row in page.rows {
-          json.element()
-          SeriesJSON.write(row, to: &json)
-        }
-      }
-      json.key("gaps")
-      json.array { json in
-        for gap in gaps {
-          json.element()
-          SeriesJSON.write(gap, to: &json)
-        }
-      }
-      if let next = page.next {
-        json.key("next")
-        json.write("\(next.series)_\(next.time.microseconds)_\(next.repeats)")
-      }
+      var trailers = HTTPFields()
+      if let next, let name = HTTPField.Name(HistoryRoutes.nextField) { trailers[name] = next }
+      try await writer.finish(trailers.isEmpty ? nil : trailers)
     }
   }
-}
 
-extension HistoryRequest {
-  /// The columns behind the series.
-  fileprivate var columns: [String] {
-    resolution == .raw ? ["time", "value"] : ["windowStart"] + functions.map(\.rawValue)
+  private func next(after walk: HistoryWalk, _ query: HistoryQuery) -> String? {
+    walk.next.map {
+      HistoryCursor(position: $0, from: query.from, to: query.to, commit: walk.commit).text
+    }
   }
 }

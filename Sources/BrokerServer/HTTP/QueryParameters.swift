@@ -37,6 +37,53 @@ struct QueryParameters {
     self[name].map { $0.split(separator: ",").map { Glob(String($0)) } }
   }
 
+  /// Names or globs as they were written, separated by commas; nil where there are none.
+  func words(_ name: String) -> [String]? {
+    self[name].map { $0.split(separator: ",").map(String.init) }
+  }
+
+  /// Names separated by commas; nil where the parameter is missing, none where it is empty.
+  func list(_ name: String) -> [String]? {
+    values[name].map { $0.split(separator: ",").map(String.init) }
+  }
+
+  /// `key:glob`, several separated by commas.
+  func labels(_ name: String) throws(Problem) -> [String: String] {
+    var labels: [String: String] = [:]
+    for part in self[name]?.split(separator: ",") ?? [] {
+      guard let colon = part.firstIndex(of: ":"), colon != part.startIndex else {
+        throw .badRequest(name, "\(name) is KEY:VALUE, for example site:lab.")
+      }
+      labels[String(part[..<colon])] = String(part[part.index(after: colon)...])
+    }
+    return labels
+  }
+
+  /// `raw` or a window's length; windows of a second where there is none.
+  func resolution(_ name: String) throws(Problem) -> Resolution {
+    guard let text = self[name] else { return .s1 }
+    guard let resolution = Resolution(rawValue: text) else {
+      let known = Resolution.allCases.map(\.rawValue).joined(separator: ", ")
+      throw .badRequest(name, "\(name) is one of \(known).")
+    }
+    return resolution
+  }
+
+  /// Functions separated by commas.
+  func functions(
+    _ name: String, default fallback: [AggregateFunction]
+  ) throws(Problem) -> [AggregateFunction] {
+    var functions: [AggregateFunction] = []
+    for word in words(name) ?? [] {
+      guard let function = AggregateFunction(rawValue: word) else {
+        let known = AggregateFunction.allCases.map(\.rawValue).joined(separator: ", ")
+        throw .badRequest(name, "\(word) is none of \(known).")
+      }
+      functions.append(function)
+    }
+    return functions.isEmpty ? fallback : functions
+  }
+
   /// A whole number within bounds.
   func integer(_ name: String, in range: ClosedRange<Int>, default fallback: Int) throws(Problem)
     -> Int
