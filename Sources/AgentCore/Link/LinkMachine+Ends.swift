@@ -76,7 +76,7 @@ extension LinkMachine {
       if ending.mayBeThePath, let silence {
         var record = self.record
         cut = record.cut(
-          silence: silence, age: age, interval: heartbeat.policy.interval,
+          silence: silence, age: age, isGivenUp: isGivenUp, interval: heartbeat.policy.interval,
           at: clock.wall(at: now), configuration.paths)
         suspicion = record
       }

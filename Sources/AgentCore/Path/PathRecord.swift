@@ -85,18 +85,25 @@ package struct PathRecord: Hashable, Sendable {
   /// - Parameters:
   ///   - silence: how long the quieter direction had carried nothing.
   ///   - age: how old the link was.
+  ///   - isGivenUp: nothing told of the end but unanswered heartbeats.
   ///   - interval: the heartbeat interval that was in use.
   ///   - now: the time, for what is learnt.
   ///   - policy: the constants.
   /// - Returns: what it was taken for.
   @discardableResult
   package mutating func cut(
-    silence: Duration, age: Duration, interval: Duration, at now: Timestamp?, _ policy: Policy
+    silence: Duration, age: Duration, isGivenUp: Bool = false, interval: Duration,
+    at now: Timestamp?, _ policy: Policy
   ) -> Cut {
-    if age >= policy.leastLife, silence * 2 < age {
+    let isOfSilence =
+      silence >= policy.leastSilence
+      && cutSilence.map { Self.agree($0, silence, within: 0.2) } ?? false
+    // Boxes that bound a link's life end it audibly; what falls silent has been forgotten.
+    let isForgotten = isGivenUp && silence >= policy.leastSilence
+    if age >= policy.leastLife, silence * 2 < age, !isForgotten {
       let other = life ?? cutAge
       cutAge = age
-      if let other, Self.agree(other, age, within: 0.02) {
+      if let other, Self.agree(other, age, within: 0.02), life != nil || !isOfSilence {
         life = min(other, age)
         learntAt = now
         return .lifetime
@@ -104,7 +111,7 @@ package struct PathRecord: Hashable, Sendable {
     }
     // Longer than the interval is a machine that slept, not a path.
     guard silence >= policy.leastSilence, silence <= interval * 1.1 else { return .unexplained }
-    guard let other = cutSilence, Self.agree(other, silence, within: 0.2) else {
+    guard isOfSilence, let other = cutSilence else {
       cutSilence = silence
       return .idle
     }
@@ -131,6 +138,7 @@ package struct PathRecord: Hashable, Sendable {
 
   /// The silence to try next on a spare link; nil when there is nothing left to find out.
   package func nextProbe(_ policy: Policy) -> Duration? {
+    if let failedProbe { return failedProbe }
     let safe = self.safe ?? policy.interval
     guard let fail else {
       let wanted = min(safe * 2, policy.mostProbed)

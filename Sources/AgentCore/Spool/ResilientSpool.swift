@@ -52,16 +52,19 @@ package struct ResilientSpool: Spool, Sendable {
   package var epoch: String { linkedSpool?.epoch ?? "" }
   /// What is stored, acknowledged and lost of them.
   package var ledger: SpoolLedger { linkedSpool?.ledger ?? SpoolLedger() }
-  /// Whether new packs survive the process.
-  package var isDurable: Bool { storing == .disk }
+  /// Whether the packs of the link's epoch survive the process.
+  package var isDurable: Bool { linked == .disk }
   /// What was written to the disk.
   package var wear: SpoolWear { disk?.wear ?? SpoolWear() }
 
-  /// New packs have other numbers than those that the link speaks. Away from the disk the link goes
-  /// at once, back to it when memory is empty.
+  /// Packs wait in memory: the link goes there at once, and back when they are sent and the disk
+  /// takes new ones.
   package var isEpochChangeDue: Bool {
-    guard storing != linked else { return false }
-    return linked == .disk || memory?.ledger.stored.isEmpty ?? true
+    let isMemoryEmpty = memory?.ledger.stored.isEmpty ?? true
+    switch linked {
+    case .disk: return !isMemoryEmpty
+    case .memory: return isMemoryEmpty && storing == .disk
+    }
   }
 
   private var linkedSpool: (any Spool)? {
@@ -71,13 +74,15 @@ package struct ResilientSpool: Spool, Sendable {
     }
   }
 
-  /// Goes over to the numbers of new packs.
+  /// The link speaks the other side's numbers from now on.
   package mutating func changeEpoch() {
     guard isEpochChangeDue else { return }
-    linked = storing
-    if linked == .disk { memory = nil }
-    // Told as the gaps of the epoch when the link begins.
-    _ = takeLosses()
+    switch linked {
+    case .disk: linked = .memory
+    case .memory:
+      linked = .disk
+      memory = nil
+    }
   }
 
   /// Stores a pack, on the disk or, while that gives no numbers, in memory.

@@ -16,6 +16,11 @@ package struct RouteTable: Hashable, Sendable {
   /// Routes in use, of both families.
   package let routes: [Route]
 
+  /// A table of these routes.
+  package init(routes: [Route]) {
+    self.routes = routes
+  }
+
   /// The routes of a system; none where there is no table.
   package static func read(root: SystemRoot) -> RouteTable {
     var routes: [Route] = []
