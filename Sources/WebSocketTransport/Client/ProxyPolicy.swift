@@ -144,7 +144,8 @@ package struct NoProxy: Sendable {
         guard let address, let network = Self.bytes(entry.host) else { return false }
         return Self.share(address, network, bits: bits)
       }
-      if address != nil { return host == entry.host }
+      // The same address may be written in several ways.
+      if let address { return address == Self.bytes(entry.host) }
       return host == entry.host || host.hasSuffix("." + entry.host)
     }
   }

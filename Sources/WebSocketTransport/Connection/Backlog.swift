@@ -21,10 +21,12 @@ final class Backlog {
     entries.append(entry)
   }
 
-  /// The next frame's head (without mask) and payload, of at most `fragmentBytes`.
+  /// The next frame's head (without mask) and payload, of at most `fragmentBytes`; control frames
+  /// always whole (RFC 6455 §5.5).
   func nextFrame(fragmentBytes: Int) -> (header: FrameHeader, payload: ByteBuffer)? {
     guard var entry = entries.first else { return nil }
-    let count = min(entry.payload.readableBytes, fragmentBytes)
+    let whole = entry.payload.readableBytes
+    let count = entry.opcode.isControl ? whole : min(whole, fragmentBytes)
     guard let payload = entry.payload.readSlice(length: count) else { return nil }
     bytes -= count
     let isLast = entry.payload.readableBytes == 0

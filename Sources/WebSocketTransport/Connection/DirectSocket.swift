@@ -8,8 +8,13 @@ import NIOSSL
 /// What the kernel does not take goes through the channel, and everything behind it as well until the
 /// channel is empty again, so the order never changes. Used where the connection is alone with its
 /// socket: not behind TLS, and not where the configuration says otherwise.
+///
+/// NIO knows nothing of what happens here, so what it closes it closes behind this one's back. Both run
+/// on the loop, and a channel is inactive from the very call on in which its descriptor is closed: asking
+/// it before each `send` is what keeps these bytes from a descriptor that is somebody else's by now.
 struct DirectSocket {
   private let handle: NIOBSDSocket.Handle
+  private let channel: any Channel
   /// Bytes may still wait in the channel: at first the handshake's.
   private var channelMayHoldBytes = true
 
@@ -22,23 +27,26 @@ struct DirectSocket {
         of: NIOBSDSocket.Handle.self, { $0 })
     else { return nil }
     self.handle = handle
+    channel = context.channel
   }
 
   /// Sends what the kernel takes at once and returns how many bytes that were.
-  mutating func send(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) -> Int {
-    // A channel that is not active may have closed its socket, and the handle be another's by now.
-    guard context.channel.isActive else { return 0 }
-    if channelMayHoldBytes {
-      let held = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
-      guard held == 0 else { return 0 }
-      channelMayHoldBytes = false
-    }
+  @inline(__always)
+  mutating func send(_ bytes: ByteBuffer) -> Int {
+    guard channel.isActive, !channelMayHoldBytes || channelIsEmpty() else { return 0 }
     let sent = bytes.withUnsafeReadableBytes {
       Glibc.send(
         handle, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
     }
     // An error is the channel's to find, and to report as it does.
     return max(0, sent)
+  }
+
+  @inline(never)
+  private mutating func channelIsEmpty() -> Bool {
+    let held = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+    channelMayHoldBytes = held != 0
+    return !channelMayHoldBytes
   }
 
   /// The rest goes through the channel.

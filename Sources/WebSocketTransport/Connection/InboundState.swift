@@ -26,8 +26,10 @@ struct InboundState {
   var fragments: UInt32 = 0
   /// The message so far, inflated. Lent by the loop, kept while the message lasts.
   var message: ByteBuffer?
-  /// Lent by the loop while a compressed message lasts.
+  /// Lent by the loop while a compressed message lasts, and to the end of the read that ends it.
   var inflater: Inflater?
+  /// The stream has begun with the message in progress.
+  var isInflating = false
   /// The beginning of a frame head or control frame whose rest has not come yet.
   var leftover: [UInt8] = []
 }

@@ -5,21 +5,30 @@ import Synchronization
 /// same result. Compressed without history, so any peer understands it at any time; may be sent from
 /// several loops at once.
 package final class PreparedMessage: Sendable {
-  /// What one group of peers gets.
-  struct Variant: Sendable {
-    var isCompressed: Bool
-    /// The whole frame as a server sends it.
-    var frame: Frame
-    /// The frame's payload.
-    var payload: ByteBuffer
-  }
+  /// What one group of peers gets: the whole frame as a server sends it. Connections that are sent the
+  /// same one are known by its identity.
+  final class Form: Sendable {
+    let isCompressed: Bool
+    let frame: ByteBuffer
+    let payloadBytes: Int
 
-  /// A frame's bytes, with an identity by which connections that send the same can be told.
-  final class Frame: Sendable {
-    let bytes: ByteBuffer
+    init(_ opcode: Opcode, isCompressed: Bool, _ payload: UnsafeRawBufferPointer) {
+      let header = FrameHeader(
+        fin: true, compressed: isCompressed, opcode: opcode, length: payload.count)
+      let head = header.encodedBytes
+      var frame = ByteBufferAllocator().buffer(capacity: head + payload.count)
+      frame.writeWithUnsafeMutableBytes(minimumWritableBytes: head) { header.write(to: $0) }
+      frame.writeBytes(payload)
+      self.isCompressed = isCompressed
+      self.frame = frame
+      payloadBytes = payload.count
+    }
 
-    init(_ bytes: ByteBuffer) {
-      self.bytes = bytes
+    /// The frame's payload; shares the frame's memory.
+    var payload: ByteBuffer {
+      var payload = frame
+      payload.moveReaderIndex(forwardBy: frame.readableBytes - payloadBytes)
+      return payload
     }
   }
 
@@ -27,8 +36,8 @@ package final class PreparedMessage: Sendable {
   package let bytes: ByteBuffer
   let opcode: Opcode
 
-  private let plain: Variant
-  private let compressed = Mutex<[(shape: Deflater.Shape, variant: Variant)]>([])
+  /// The forms that were asked for so far, by the stream that made them; nil for none.
+  private let forms = Mutex<[(shape: Deflater.Shape?, form: Form)]>([])
 
   /// A text message; `text` has to be UTF-8.
   package convenience init(text: ByteBuffer) {
@@ -48,50 +57,45 @@ package final class PreparedMessage: Sendable {
   private init(_ opcode: Opcode, _ bytes: ByteBuffer) {
     self.opcode = opcode
     self.bytes = bytes
-    plain = bytes.withUnsafeReadableBytes { Self.frame(opcode, isCompressed: false, $0) }
   }
 
   /// How many different compressed forms exist so far.
-  package var compressedVariants: Int { compressed.withLock { $0.count } }
+  package var compressedForms: Int {
+    forms.withLock { $0.count { $0.form.isCompressed } }
+  }
 
   /// What peers are to be sent that keep 2^`limitBits` bytes of window, nil for none that inflate.
-  func variant(
-    limitBits: Int?, _ configuration: WebSocketConfiguration, _ resources: LoopResources
-  ) -> Variant {
-    guard let limitBits, let settings = configuration.compression,
-      bytes.readableBytes >= settings.minimumBytes
-    else { return plain }
+  func form(
+    limitBits: Int?, _ settings: DeflateSettings?, _ resources: LoopResources
+  ) -> Form {
+    guard let limitBits, let settings, bytes.readableBytes >= settings.minimumBytes else {
+      return forms.withLock { plainForm(&$0) }
+    }
     // Where the whole message fits a window, the result is the same for every larger one.
     let (shape, _) = Deflater.Shape.choose(
       bytes: bytes.readableBytes, history: 0, limitBits: limitBits, level: settings.level)
-    return compressed.withLock { variants in
-      for known in variants where known.shape == shape { return known.variant }
-      let variant = compress(shape, resources)
-      variants.append((shape, variant))
-      return variant
+    return forms.withLock { forms in
+      for known in forms where known.shape == shape { return known.form }
+      let form = compress(shape, resources) ?? plainForm(&forms)
+      forms.append((shape, form))
+      return form
     }
   }
 
-  private func compress(_ shape: Deflater.Shape, _ resources: LoopResources) -> Variant {
+  private func plainForm(_ forms: inout [(shape: Deflater.Shape?, form: Form)]) -> Form {
+    for known in forms where known.shape == nil { return known.form }
+    let form = bytes.withUnsafeReadableBytes { Form(opcode, isCompressed: false, $0) }
+    forms.append((nil, form))
+    return form
+  }
+
+  /// Nil where compressing does not pay.
+  private func compress(_ shape: Deflater.Shape, _ resources: LoopResources) -> Form? {
     bytes.withUnsafeReadableBytes { raw in
       guard Compressibility.promises(raw), let deflater = resources.deflater(shape),
         deflater.compress(raw, dictionary: .init(start: nil, count: 0), into: &resources.scratch)
-      else { return plain }
-      return Self.frame(opcode, isCompressed: true, resources.scratch.bytes)
+      else { return nil }
+      return Form(opcode, isCompressed: true, resources.scratch.bytes)
     }
-  }
-
-  private static func frame(
-    _ opcode: Opcode, isCompressed: Bool, _ payload: UnsafeRawBufferPointer
-  ) -> Variant {
-    let header = FrameHeader(
-      fin: true, compressed: isCompressed, opcode: opcode, length: payload.count)
-    let head = header.encodedBytes
-    var frame = ByteBufferAllocator().buffer(capacity: head + payload.count)
-    frame.writeWithUnsafeMutableBytes(minimumWritableBytes: head) { header.write(to: $0) }
-    frame.writeBytes(payload)
-    var inner = frame
-    inner.moveReaderIndex(forwardBy: head)
-    return Variant(isCompressed: isCompressed, frame: Frame(frame), payload: inner)
   }
 }

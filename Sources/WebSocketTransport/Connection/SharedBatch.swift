@@ -5,40 +5,51 @@ import NIOCore
 final class SharedBatch {
   /// All frames' bytes.
   let bytes: ByteBuffer
-  private let depth: Int
-  /// The last frame; held because it is known by its address.
-  private let last: PreparedMessage.Frame
-  private var followers: [ObjectIdentifier: SharedBatch] = [:]
+  /// How many bytes that is.
+  let count: Int
+  /// How many frames.
+  let depth: Int
+  /// What comes behind the last frame, by the form that is added.
+  @exclusivity(unchecked) private var followers:
+    [(form: PreparedMessage.Form, batch: SharedBatch)] = []
 
-  /// Longer rows are not shared: the more frames, the less two connections have the same ones.
-  private static let maximumDepth = 32
-  private static let maximumBytes = 16 * 1024
-
-  init(_ frame: PreparedMessage.Frame) {
-    bytes = frame.bytes
-    depth = 1
-    last = frame
+  /// The row of no frames, which all others begin with.
+  init() {
+    bytes = ByteBuffer()
+    count = 0
+    depth = 0
   }
 
-  private init(_ earlier: SharedBatch, _ frame: PreparedMessage.Frame) {
-    var bytes = ByteBufferAllocator().buffer(
-      capacity: earlier.bytes.readableBytes + frame.bytes.readableBytes)
-    bytes.writeImmutableBuffer(earlier.bytes)
-    bytes.writeImmutableBuffer(frame.bytes)
-    self.bytes = bytes
+  private init(_ earlier: SharedBatch, _ form: PreparedMessage.Form) {
+    if earlier.depth == 0 {
+      bytes = form.frame
+    } else {
+      var bytes = ByteBufferAllocator().buffer(
+        capacity: earlier.count + form.frame.readableBytes)
+      bytes.writeImmutableBuffer(earlier.bytes)
+      bytes.writeImmutableBuffer(form.frame)
+      self.bytes = bytes
+    }
+    count = bytes.readableBytes
     depth = earlier.depth + 1
-    last = frame
   }
 
-  /// This row with one frame more; nil where it would be too long to share.
-  func followed(by frame: PreparedMessage.Frame) -> SharedBatch? {
-    let key = ObjectIdentifier(frame)
-    if let known = followers[key] { return known }
-    guard depth < Self.maximumDepth,
-      bytes.readableBytes + frame.bytes.readableBytes <= Self.maximumBytes
-    else { return nil }
-    let follower = SharedBatch(self, frame)
-    followers[key] = follower
-    return follower
+  /// This row with one frame more, where some connection has it already.
+  @inline(__always)
+  func follower(_ form: PreparedMessage.Form) -> SharedBatch? {
+    // Nearly always the newest one: a message goes to all connections before the next one does.
+    var index = followers.count
+    while index > 0 {
+      index -= 1
+      if followers[index].form === form { return followers[index].batch }
+    }
+    return nil
+  }
+
+  /// Adds this row with one frame more.
+  func follow(with form: PreparedMessage.Form) -> SharedBatch {
+    let batch = SharedBatch(self, form)
+    followers.append((form, batch))
+    return batch
   }
 }

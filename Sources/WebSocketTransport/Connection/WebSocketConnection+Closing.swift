@@ -121,6 +121,8 @@ extension WebSocketConnection {
 
   func keepaliveDue(now: NIODeadline) {
     guard let settings = configuration.keepalive else { return }
+    // Whoever is not listened to cannot be called silent.
+    if isPaused { keepalive.heard(at: now) }
     switch keepalive.due(settings, now: now) {
     case .wait(let until): resources.wheel.set(self, at: until)
     case .ping(let next):

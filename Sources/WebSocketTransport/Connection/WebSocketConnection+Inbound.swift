@@ -3,14 +3,18 @@ import NIOCore
 extension WebSocketConnection {
   /// Takes what one read brought.
   func receive(_ bytes: UnsafeRawBufferPointer) {
-    guard inbound.leftover.isEmpty else {
+    if inbound.leftover.isEmpty {
+      parse(bytes)
+    } else {
       var joined: [UInt8] = []
       swap(&joined, &inbound.leftover)
       joined.append(contentsOf: bytes)
       joined.withUnsafeBytes { parse($0) }
-      return
     }
-    parse(bytes)
+    // Between messages the stream stays only as long as one read lasts.
+    if inbound.kind == .none, let inflater = inbound.inflater.take() {
+      resources.giveBack(inflater)
+    }
   }
 
   /// Goes through frames as far as there are any, in place.
@@ -98,9 +102,8 @@ extension WebSocketConnection {
   /// Takes the next bytes of the current frame's payload; false where the connection failed.
   private func take(_ piece: UnsafeRawBufferPointer) -> Bool {
     inbound.remaining -= piece.count
-    guard var message = inbound.message else { return false }
     // Out of the connection while it is written to, so that it is not copied.
-    inbound.message = nil
+    guard var message = inbound.message.take() else { return false }
     let before = message.readableBytes
     do throws(WebSocketError) {
       if inbound.isCompressed {
@@ -172,18 +175,29 @@ extension WebSocketConnection {
   private static let unmaskBytes = 16 * 1024
 
   private func currentInflater() throws(WebSocketError) -> Inflater {
-    if let inflater = inbound.inflater { return inflater }
+    if let inflater = inbound.inflater {
+      if !inbound.isInflating {
+        // The last message was in this read as well, so the stream stands where its sender's does.
+        inbound.isInflating = true
+        if inboundWindow.limitBytes > 0 {
+          inflater.beginNext()
+        } else {
+          inflater.begin(window: inboundWindow.bytes)
+        }
+      }
+      return inflater
+    }
     guard let inflater = resources.takeInflater() else {
       throw .transport("no memory for inflating")
     }
     inflater.begin(window: inboundWindow.bytes)
     inbound.inflater = inflater
+    inbound.isInflating = true
     return inflater
   }
 
   private func frameEnded() {
-    guard inbound.isFinal, var message = inbound.message else { return }
-    inbound.message = nil
+    guard inbound.isFinal, var message = inbound.message.take() else { return }
     let isText = inbound.kind == .text
     if inbound.isCompressed {
       do throws(WebSocketError) {
@@ -199,17 +213,17 @@ extension WebSocketConnection {
     }
     inbound.kind = .none
     deliver(message, isText: isText)
-    resources.giveBackMessage(message)
+    resources.giveBackMessage(consume message)
   }
 
   private func finishInflating(_ message: inout ByteBuffer) throws(WebSocketError) {
-    guard let inflater = inbound.inflater else { return }
+    // A message without any payload has nothing to end.
+    guard inbound.isInflating, let inflater = inbound.inflater else { return }
+    inbound.isInflating = false
     let before = message.readableBytes
     if !inbound.isInflated {
       try inflater.finish(into: &message, limitBytes: configuration.maxMessageBytes)
     }
-    resources.giveBack(inflater)
-    inbound.inflater = nil
     let valid = message.withUnsafeReadableBytes { bytes in
       inboundWindow.append(bytes)
       let last = UnsafeRawBufferPointer(rebasing: bytes[before...])

@@ -41,21 +41,30 @@ extension WebSocketConnection {
     guard phase == .open else { return false }
     counters.messagesOut &+= 1
     counters.messageBytesOut &+= UInt64(prepared.bytes.readableBytes)
-    let variant = resources.variant(of: prepared, for: self)
-    if variant.isCompressed && outboundWindow.allocatedBytes > 0 {
+    if outbox == nil && backlog == nil && role == .server,
+      let row = resources.fanOut.repeated(prepared, for: self)
+    {
+      batch = row
+      queueFlush()
+      return true
+    }
+    let form = resources.fanOut.form(of: prepared, for: self)
+    if form.isCompressed && outboundWindow.allocatedBytes > 0 {
       // The peer's window takes this message in as well, so the next one with history has to know of
       // it. A connection that only ever gets shared messages needs no window: its history stays empty.
       prepared.bytes.withUnsafeReadableBytes { outboundWindow.append($0) }
     }
-    let fits = variant.payload.readableBytes <= configuration.fragmentBytes
-    if role == .server && fits && backlog == nil {
-      appendShared(variant.frame)
-      queueFlush()
+    if backlog != nil || form.payloadBytes > configuration.fragmentBytes {
+      appendToBacklog(prepared.opcode, isCompressed: form.isCompressed, form.payload)
+    } else if role == .server {
+      appendShared(form, prepared)
     } else {
-      variant.payload.withUnsafeReadableBytes {
-        enqueue(prepared.opcode, isCompressed: variant.isCompressed, $0)
-      }
+      let header = FrameHeader(
+        fin: true, compressed: form.isCompressed, opcode: prepared.opcode,
+        length: form.payloadBytes)
+      form.payload.withUnsafeReadableBytes { append(header, $0) }
     }
+    queueFlush()
     return true
   }
 
@@ -104,12 +113,17 @@ extension WebSocketConnection {
         fin: true, compressed: isCompressed, opcode: opcode, length: payload.count)
       append(header, payload)
     } else {
-      let backlog = backlog ?? Backlog()
-      self.backlog = backlog
-      backlog.append(
-        .init(opcode: opcode, isCompressed: isCompressed, payload: ByteBuffer(bytes: payload)))
+      appendToBacklog(opcode, isCompressed: isCompressed, ByteBuffer(bytes: payload))
     }
     queueFlush()
+  }
+
+  /// Leaves a message to be cut into frames when it is its turn. The payload of a prepared message is
+  /// not copied for that.
+  private func appendToBacklog(_ opcode: Opcode, isCompressed: Bool, _ payload: ByteBuffer) {
+    let backlog = backlog ?? Backlog()
+    self.backlog = backlog
+    backlog.append(.init(opcode: opcode, isCompressed: isCompressed, payload: payload))
   }
 
   /// Control frames do not wait for the rest of a long message (RFC 6455 §5.4).
@@ -141,19 +155,15 @@ extension WebSocketConnection {
 
   /// Puts a frame that other connections get as well into the outbox: as long as nothing else is
   /// there, without copying it.
-  private func appendShared(_ frame: PreparedMessage.Frame) {
-    if outbox == nil {
-      guard let batch else {
-        self.batch = resources.batch(beginningWith: frame)
-        return
-      }
-      if let longer = batch.followed(by: frame) {
-        self.batch = longer
-        return
-      }
+  private func appendShared(_ form: PreparedMessage.Form, _ message: PreparedMessage) {
+    if outbox == nil,
+      let longer = resources.fanOut.batch(of: self, followedBy: form, message)
+    {
+      batch = longer
+      return
     }
     var owned = ownedOutbox()
-    owned.writeImmutableBuffer(frame.bytes)
+    owned.writeImmutableBuffer(form.frame)
     outbox = owned
   }
 
@@ -172,8 +182,11 @@ extension WebSocketConnection {
   }
 
   private func queueFlush() {
+    // What the channel holds counts as well, but there is only something where it has become full.
     let waiting = waitingBytes
-    if waiting > configuration.maxBufferedBytes {
+    if waiting > configuration.highWatermarkBytes || !transportIsWritable,
+      bufferedBytes > configuration.maxBufferedBytes
+    {
       return fail(.outboundOverflow(limitBytes: configuration.maxBufferedBytes))
     }
     guard !flushIsQueued else { return }
@@ -187,9 +200,10 @@ extension WebSocketConnection {
   /// channel takes more again.
   func flushNow() {
     flushIsQueued = false
+    guard !batchIsSent() else { return }
     guard let context, phase != .ended else { return }
     while transportIsWritable {
-      fillFromBacklog()
+      if backlog != nil { fillFromBacklog() }
       if let batch {
         self.batch = nil
         write(batch.bytes, context)
@@ -202,14 +216,32 @@ extension WebSocketConnection {
       }
       guard phase != .ended else { return }
     }
-    if outbox == nil && batch == nil && backlog == nil { ending?.everythingWritten(self) }
-    reportWritability()
+    if let ending, outbox == nil && batch == nil && backlog == nil {
+      ending.everythingWritten(self)
+    }
+    if !transportIsWritable || !reportedWritable || owesWritable { reportWritability() }
+  }
+
+  /// The way of nearly every flush of a fan-out: shared frames and nothing else, which the kernel takes
+  /// at once. False where there is anything more to do; what was sent is gone from the batch then.
+  @inline(__always)
+  private func batchIsSent() -> Bool {
+    guard let batch, backlog == nil, ending == nil, transportIsWritable, reportedWritable,
+      !owesWritable, let sent = directSocket?.send(batch.bytes), sent > 0
+    else { return false }
+    counters.wireBytesOut &+= UInt64(sent)
+    self.batch = nil
+    if sent == batch.count { return true }
+    var rest = batch.bytes
+    rest.moveReaderIndex(forwardBy: sent)
+    outbox = rest
+    return false
   }
 
   private func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
     let count = bytes.readableBytes
     counters.wireBytesOut &+= UInt64(count)
-    let sent = directSocket?.send(bytes, context) ?? 0
+    let sent = directSocket?.send(bytes) ?? 0
     guard sent < count else { return }
     var rest = bytes
     rest.moveReaderIndex(forwardBy: sent)
@@ -231,13 +263,7 @@ extension WebSocketConnection {
   // MARK: Flow control
 
   private var waitingBytes: Int {
-    (batch?.bytes.readableBytes ?? outbox?.readableBytes ?? 0) + (backlog?.bytes ?? 0)
-  }
-
-  /// What limits a message prepared for many: this peer's window, nil where it inflates nothing.
-  var preparedLimitBits: Int? {
-    guard let deflate, let settings = configuration.compression else { return nil }
-    return min(deflate.sending(as: role).windowBits, settings.windowBits)
+    (batch?.count ?? outbox?.readableBytes ?? 0) + (backlog?.bytes ?? 0)
   }
 
   /// Bytes accepted for sending that the kernel does not have yet.

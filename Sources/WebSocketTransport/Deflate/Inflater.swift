@@ -4,7 +4,7 @@ package import NIOCore
 /// One zlib stream for inflating, lent to a connection from the first byte of a compressed message to
 /// its last.
 package final class Inflater {
-  private var stream = z_stream()
+  @exclusivity(unchecked) private var stream = z_stream()
   /// A block marked final has ended; more may follow it (RFC 7692 §7.2.3.4).
   private var ended = false
   private var sawInput = false
@@ -26,6 +26,11 @@ package final class Inflater {
         &stream, window.bindMemory(to: Bytef.self).baseAddress, UInt32(window.count))
     }
     ended = false
+    sawInput = false
+  }
+
+  /// Begins another message of the same sender right behind the last one, whose history is still here.
+  package func beginNext() {
     sawInput = false
   }
 

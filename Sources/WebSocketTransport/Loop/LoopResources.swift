@@ -3,6 +3,8 @@ import Synchronization
 
 /// What the connections of one event loop share, so that an idle one holds none of it: zlib streams,
 /// buffers, the timing wheel, and the list of those that have something to flush. Loop-bound.
+///
+/// `@exclusivity(unchecked)` as in `WebSocketConnection`, and for the same reasons.
 package final class LoopResources {
   /// The loop all of this belongs to.
   package let eventLoop: any EventLoop
@@ -10,24 +12,19 @@ package final class LoopResources {
   package let wheel: TimingWheel
 
   /// Payload on its way from masked to inflated, or compressed to sent.
-  var scratch = Scratch()
-  var maskKeys = MaskKeys()
+  @exclusivity(unchecked) var scratch = Scratch()
+  @exclusivity(unchecked) var maskKeys = MaskKeys()
+  /// Prepared messages of this tick.
+  @exclusivity(unchecked) var fanOut = FanOut()
 
-  private var inflaters: [Inflater] = []
+  @exclusivity(unchecked) private var inflaters: [Inflater] = []
   private var deflaters: [Deflater.Shape: Deflater] = [:]
-  private var messageBuffer: ByteBuffer?
-  private var outboxes: [ByteBuffer] = []
-  private var receiveBuffer: ByteBuffer?
-  private var toFlush: [WebSocketConnection] = []
-  private var flushing: [WebSocketConnection] = []
+  @exclusivity(unchecked) private var messageBuffer: ByteBuffer?
+  @exclusivity(unchecked) private var outboxes: [ByteBuffer] = []
+  @exclusivity(unchecked) private var receiveBuffer: ByteBuffer?
+  @exclusivity(unchecked) private var toFlush: [Unmanaged<WebSocketConnection>] = []
+  private var flushing: [Unmanaged<WebSocketConnection>] = []
   private var flushScheduled = false
-  /// Rows of prepared messages of this tick, by their first frame.
-  private var batches: [ObjectIdentifier: SharedBatch] = [:]
-  private var lastPrepared:
-    (
-      message: PreparedMessage, limitBits: Int?, shared: SharedConfiguration,
-      variant: PreparedMessage.Variant
-    )?
 
   /// Streams kept while nobody uses them.
   private static let keptStreams = 4
@@ -39,6 +36,10 @@ package final class LoopResources {
   init(eventLoop: any EventLoop) {
     self.eventLoop = eventLoop
     wheel = TimingWheel(eventLoop: eventLoop)
+  }
+
+  deinit {
+    for connection in toFlush { connection.release() }
   }
 
   // MARK: Streams
@@ -66,17 +67,16 @@ package final class LoopResources {
 
   /// Lends an empty buffer for a message being received.
   func takeMessageBuffer(atLeast bytes: Int) -> ByteBuffer {
-    guard var buffer = messageBuffer else {
+    guard var buffer = messageBuffer.take() else {
       return ByteBufferAllocator().buffer(capacity: max(bytes, 2048))
     }
-    messageBuffer = nil
     buffer.clear(minimumCapacity: bytes)
     return buffer
   }
 
   /// Takes a message's buffer back after delivery. Whoever kept it keeps it: it is used again only
   /// if nobody did.
-  func giveBackMessage(_ buffer: ByteBuffer) {
+  func giveBackMessage(_ buffer: consuming ByteBuffer) {
     if buffer.storageCapacity <= Self.keptBufferBytes { messageBuffer = buffer }
   }
 
@@ -99,43 +99,16 @@ package final class LoopResources {
 
   /// Lends the buffer that the next read of any connection goes into.
   func takeReceiveBuffer() -> ByteBuffer {
-    guard var buffer = receiveBuffer else {
+    guard var buffer = receiveBuffer.take() else {
       return ByteBufferAllocator().buffer(capacity: SharedReceiveAllocator.readBytes)
     }
-    receiveBuffer = nil
     buffer.clear()
     return buffer
   }
 
   /// Takes a read's buffer back once it is parsed.
-  func giveBackReceive(_ buffer: ByteBuffer) {
+  func giveBackReceive(_ buffer: consuming ByteBuffer) {
     if buffer.storageCapacity == SharedReceiveAllocator.readBytes { receiveBuffer = buffer }
-  }
-
-  // MARK: Prepared messages
-
-  /// What `connection` is to be sent of `prepared`. A fan-out asks for the same again and again.
-  func variant(of prepared: PreparedMessage, for connection: WebSocketConnection)
-    -> PreparedMessage.Variant
-  {
-    let limit = connection.preparedLimitBits
-    if let last = lastPrepared, last.message === prepared, last.limitBits == limit,
-      last.shared === connection.shared
-    {
-      return last.variant
-    }
-    let variant = prepared.variant(limitBits: limit, connection.configuration, self)
-    lastPrepared = (prepared, limit, connection.shared, variant)
-    return variant
-  }
-
-  /// The row that begins with `frame`, the same for every connection within a tick.
-  func batch(beginningWith frame: PreparedMessage.Frame) -> SharedBatch {
-    let key = ObjectIdentifier(frame)
-    if let known = batches[key] { return known }
-    let made = SharedBatch(frame)
-    batches[key] = made
-    return made
   }
 
   // MARK: One flush a tick
@@ -143,7 +116,8 @@ package final class LoopResources {
   /// Has `connection` flushed once what the loop is doing now is done. Called at most once a
   /// connection until then.
   func flushLater(_ connection: WebSocketConnection) {
-    toFlush.append(connection)
+    // Counted up here and down in `flushAll`, and not once more on each way in and out of an array.
+    toFlush.append(.passRetained(connection))
     guard !flushScheduled else { return }
     flushScheduled = true
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -152,10 +126,9 @@ package final class LoopResources {
 
   private func flushAll() {
     flushScheduled = false
-    batches.removeAll(keepingCapacity: true)
-    lastPrepared = nil
+    fanOut.clear()
     swap(&toFlush, &flushing)
-    for connection in flushing { connection.flushNow() }
+    for connection in flushing { connection.takeRetainedValue().flushNow() }
     flushing.removeAll(keepingCapacity: flushing.count <= 4096)
   }
 }

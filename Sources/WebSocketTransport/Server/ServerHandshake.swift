@@ -98,16 +98,18 @@ package enum ServerHandshake {
     .refuse(HTTPRefusal(.badRequest, body: text + "\n"))
   }
 
-  /// The client's favourite among what is spoken here; nil where the header is malformed.
+  /// The client's favourite among what is spoken here; nil where the header is malformed. Empty list
+  /// elements are passed over (RFC 9110 §5.6.1), but a field has to name something.
   private static func choose(
     _ headers: HTTPHeaders, _ acceptance: WebSocketAcceptance
   ) -> (chosen: String?, Void)? {
-    let offered = headers["Sec-WebSocket-Protocol"]
-      .flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
+    let fields = headers["Sec-WebSocket-Protocol"]
+    let offered = fields.flatMap { $0.split(separator: ",") }
       .map { HTTPToken.trimmed($0) }
-    guard offered.allSatisfy(HTTPToken.isToken), Set(offered).count == offered.count else {
-      return nil
-    }
+      .filter { !$0.isEmpty }
+    guard offered.isEmpty == fields.isEmpty, offered.allSatisfy(HTTPToken.isToken),
+      Set(offered).count == offered.count
+    else { return nil }
     return (offered.first(where: acceptance.subprotocols.contains), ())
   }
 }

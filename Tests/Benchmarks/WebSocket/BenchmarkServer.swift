@@ -30,13 +30,15 @@ struct BenchmarkServer {
 
   /// One zlib stream a direction and connection; `echo` says whether messages go back.
   static func textbook(
-    echo: Bool, received: @escaping @Sendable () -> Void
+    echo: Bool, received: @escaping @Sendable () -> Void = {},
+    opened: @escaping @Sendable (TextbookConnection, ChannelHandlerContext) -> Void = { _, _ in }
   ) throws -> BenchmarkServer {
     try BenchmarkServer { channel in
-      let handler = TextbookConnection { connection, context, text in
-        received()
-        if echo { connection.send(text, context) }
-      }
+      let handler = TextbookConnection(
+        received: { connection, context, text in
+          received()
+          if echo { connection.send(text, context) }
+        }, opened: opened)
       try channel.pipeline.syncOperations.addHandler(handler)
     }
   }

@@ -15,10 +15,16 @@ enum FanOut {
       received: { _, _ in }, opened: { hub.connections.append($0) })
     let sockets = try (0..<readers).map { _ in try RawSockets.webSocket(to: server.port) }
     let pairs = try RawSockets.pairs(readers)
+    // A server's sockets are waited for all the time, which the acknowledgements of what it sends pay for.
+    let waiting = try EpollSet(pairs.map(\.near))
+    defer { withExtendedLifetime(waiting) {} }
+    let textbook = try Textbook()
     for perTick in [1, 10] {
-      try measure(server, hub, sockets, pairs, perTick)
+      let alone = try textbook.measure(perTick)
+      try measure(server, hub, sockets, pairs, perTick, textbook: alone)
     }
     for socket in sockets { close(socket) }
+    textbook.close()
     for pair in pairs {
       close(pair.near)
       close(pair.far)
@@ -27,7 +33,7 @@ enum FanOut {
 
   private static func measure(
     _ server: BenchmarkServer, _ hub: Hub, _ sockets: [Int32],
-    _ pairs: [(near: Int32, far: Int32)], _ perTick: Int
+    _ pairs: [(near: Int32, far: Int32)], _ perTick: Int, textbook: Double
   ) throws {
     var telemetry = Telemetry(seed: 7)
     var buffer = [UInt8](repeating: 0, count: 64 * 1024)
@@ -71,9 +77,48 @@ enum FanOut {
       """
       fan-out to \(readers), \(perTick) a tick: \(Measures.text(ours / deliveries * 1e6)) µs a \
       delivery; send alone \(Measures.text(bare / deliveries * 1e6)) µs: \
-      \(Measures.text(ours / bare)) × that; ratio without history \
-      \(Measures.text(Double(plain) / Double(wire)))
+      \(Measures.text(ours / bare)) × that; textbook \(Measures.text(textbook)) µs; ratio without \
+      history \(Measures.text(Double(plain) / Double(wire)))
       """)
+  }
+
+  /// The same messages, compressed and written for each reader by itself.
+  private final class Textbook: @unchecked Sendable {
+    // Touched on the loop only.
+    private var connections: [(TextbookConnection, ChannelHandlerContext)] = []
+    private var server: BenchmarkServer?
+    private var sockets: [Int32] = []
+
+    init() throws {
+      let server = try BenchmarkServer.textbook(
+        echo: false, opened: { self.connections.append(($0, $1)) })
+      self.server = server
+      sockets = try (0..<readers).map { _ in try RawSockets.webSocket(to: server.port) }
+    }
+
+    /// µs a delivery; a tenth of the ticks, since each takes ten times as long.
+    func measure(_ perTick: Int) throws -> Double {
+      guard let server else { return 0 }
+      var telemetry = Telemetry(seed: 7)
+      var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+      var used = 0.0
+      for _ in 0..<ticks / 10 {
+        let texts = (0..<perTick).map { _ in ByteBuffer(bytes: telemetry.next()) }
+        used += try server.loop.submit {
+          let start = Measures.threadSeconds()
+          for text in texts {
+            for (connection, context) in self.connections { connection.send(text, context) }
+          }
+          return Measures.threadSeconds() - start
+        }.wait()
+        for socket in sockets { RawSockets.drain(socket, into: &buffer) }
+      }
+      return used / Double(ticks / 10 * readers * perTick) * 1e6
+    }
+
+    func close() {
+      for socket in sockets { Glibc.close(socket) }
+    }
   }
 
   /// The loop's connections; touched on the loop only.

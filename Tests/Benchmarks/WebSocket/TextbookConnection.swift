@@ -14,11 +14,14 @@ final class TextbookConnection: ChannelInboundHandler {
   private var bytes = ByteBuffer()
   private var isOpen = false
   private let received: (TextbookConnection, ChannelHandlerContext, ByteBuffer) -> Void
+  private let opened: (TextbookConnection, ChannelHandlerContext) -> Void
 
   init(
-    received: @escaping (TextbookConnection, ChannelHandlerContext, ByteBuffer) -> Void
+    received: @escaping (TextbookConnection, ChannelHandlerContext, ByteBuffer) -> Void,
+    opened: @escaping (TextbookConnection, ChannelHandlerContext) -> Void
   ) {
     self.received = received
+    self.opened = opened
     hawser_deflate_init(&deflater, 6, 15, 8)
     hawser_inflate_init(&inflater, 15)
   }
@@ -49,6 +52,7 @@ final class TextbookConnection: ChannelInboundHandler {
     var answer = "HTTP/1.1 101 Switching Protocols\r\n"
     for (name, value) in headers { answer += "\(name): \(value)\r\n" }
     context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer + "\r\n")), promise: nil)
+    opened(self, context)
   }
 
   private func takeFrame(_ context: ChannelHandlerContext) -> Bool {

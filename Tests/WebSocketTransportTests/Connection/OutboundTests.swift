@@ -63,10 +63,10 @@ struct OutboundTests {
       #expect(peer.connection.windowBytes == 0)
     }
     #expect(wires.count == 1)
-    #expect(prepared.compressedVariants == 1)
+    #expect(prepared.compressedForms == 1)
     let small = try TestPeer(deflate: DeflateParameters(serverMaxWindowBits: 9))
     small.connection.send(prepared)
-    #expect(prepared.compressedVariants == 2)
+    #expect(prepared.compressedForms == 2)
     let plain = try TestPeer()
     plain.connection.send(prepared)
     #expect(try plain.frames() == [.init(opcode: .text, payload: Array(telemetry.joined()))])

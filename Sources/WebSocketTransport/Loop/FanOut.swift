@@ -1,0 +1,117 @@
+import NIOCore
+
+/// Prepared messages on their way to many connections of one loop, within one tick: what each kind of
+/// peer gets of them, and the rows of frames that several connections have in common. Loop-bound.
+struct FanOut {
+  /// What one message is to one kind of connection.
+  private struct Known {
+    var message: PreparedMessage
+    var limitBits: Int8
+    var shared: SharedConfiguration
+    var form: PreparedMessage.Form
+  }
+
+  // The last step: nearly always the next connection is to be sent the same behind the same.
+  private var lastMessage: PreparedMessage?
+  private var lastLimitBits: Int8 = -1
+  private var lastShared: SharedConfiguration?
+  private var lastIsCompressed = false
+  private var lastEarlier: SharedBatch?
+  private var lastBatch: SharedBatch?
+
+  private var known: [Known] = []
+  private var beginning = SharedBatch()
+  private var bytesLeft = Self.maximumBytes
+
+  private static let maximumKnown = 32
+  /// Longer rows are not shared: the more frames, the less two connections have the same ones.
+  private static let maximumDepth = 32
+  private static let maximumRowBytes = 16 * 1024
+  /// What all rows of a tick may take, should hardly any connection have the same one as another.
+  private static let maximumBytes = 1 << 20
+
+  /// The row `connection` gets by `message`, where the last one asked about got the very same; nil
+  /// where it takes more than that.
+  @inline(__always)
+  func repeated(
+    _ message: PreparedMessage, for connection: WebSocketConnection
+  ) -> SharedBatch? {
+    guard lastMessage === message, lastEarlier === connection.batch,
+      lastLimitBits == connection.preparedLimitBits, lastShared === connection.shared,
+      !lastIsCompressed || connection.outboundWindow.allocatedBytes == 0
+    else { return nil }
+    return lastBatch
+  }
+
+  /// What `connection` is to be sent of `message`.
+  mutating func form(
+    of message: PreparedMessage, for connection: WebSocketConnection
+  ) -> PreparedMessage.Form {
+    // A fan-out asks for the same again and again.
+    var index = known.count
+    while index > 0 {
+      index -= 1
+      if known[index].message === message && known[index].limitBits == connection.preparedLimitBits
+        && known[index].shared === connection.shared
+      {
+        return known[index].form
+      }
+    }
+    return newForm(of: message, for: connection)
+  }
+
+  @inline(never)
+  private mutating func newForm(
+    of message: PreparedMessage, for connection: WebSocketConnection
+  ) -> PreparedMessage.Form {
+    let limitBits = connection.preparedLimitBits
+    let form = message.form(
+      limitBits: limitBits < 0 ? nil : Int(limitBits), connection.configuration.compression,
+      connection.resources)
+    if known.count == Self.maximumKnown { known.removeFirst() }
+    known.append(
+      Known(message: message, limitBits: limitBits, shared: connection.shared, form: form))
+    return form
+  }
+
+  /// What `connection` has to be sent so far with `form`, its form of `message`, behind it; nil where
+  /// that is not worth sharing.
+  mutating func batch(
+    of connection: WebSocketConnection, followedBy form: PreparedMessage.Form,
+    _ message: PreparedMessage
+  ) -> SharedBatch? {
+    let row = connection.batch ?? beginning
+    guard let batch = row.follower(form) ?? newBatch(row, form) else { return nil }
+    lastMessage = message
+    lastLimitBits = connection.preparedLimitBits
+    lastShared = connection.shared
+    lastIsCompressed = form.isCompressed
+    lastEarlier = connection.batch
+    lastBatch = batch
+    return batch
+  }
+
+  private mutating func newBatch(
+    _ row: SharedBatch, _ form: PreparedMessage.Form
+  ) -> SharedBatch? {
+    // The first frame of a row is there already, the others are copied.
+    let size = row.depth == 0 ? 0 : row.count + form.frame.readableBytes
+    guard row.depth < Self.maximumDepth, size <= Self.maximumRowBytes, size <= bytesLeft else {
+      return nil
+    }
+    bytesLeft -= size
+    return row.follow(with: form)
+  }
+
+  /// The tick is over.
+  mutating func clear() {
+    guard !known.isEmpty else { return }
+    known.removeAll(keepingCapacity: true)
+    lastMessage = nil
+    lastShared = nil
+    lastEarlier = nil
+    lastBatch = nil
+    beginning = SharedBatch()
+    bytesLeft = Self.maximumBytes
+  }
+}
