@@ -148,6 +148,12 @@ let package = Package(
         "WebSocketTransport", "CEpoll", "CZlib",
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ], path: "Tests/Benchmarks/WebSocket", swiftSettings: settings),
+    .executableTarget(
+      name: "telemetry-bench",
+      dependencies: [
+        "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel", logging,
+        .product(name: "Metrics", package: "swift-metrics"),
+      ], path: "Tests/Benchmarks/Telemetry", exclude: ["Peers"], swiftSettings: settings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("ArchitectureTests"),
     tests("EndToEndTests", ["TestSupport"], exclude: ["Conformance", "Peers"]),
