@@ -93,14 +93,14 @@ final class HistoryServer: Sendable {
     var patience = timeval(tv_sec: 30, tv_usec: 0)
     setsockopt(
       socket, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = UInt16(port).bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let connected = withUnsafePointer(to: address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
+    // The bytes of a `sockaddr_in`: which module that type belongs to differs from build to build,
+    // as NIO's C modules contain it too.
+    let address =
+      [UInt8(AF_INET), 0, UInt8(port >> 8 & 0xFF), UInt8(port & 0xFF), 127, 0, 0, 1]
+      + [UInt8](repeating: 0, count: 8)
+    let connected = address.withUnsafeBytes { bytes -> Int32 in
+      guard let start = bytes.baseAddress else { return -1 }
+      return connect(socket, start.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
     }
     guard connected == 0 else { throw Failure(text: "cannot connect: \(errno)") }
     var head = "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nTE: trailers\r\n"
