@@ -80,6 +80,8 @@ struct AgentConfiguration: Sendable {
       agent: Software(name: "hawser-agent", version: AgentVersion.text), boot: bootID(),
       isSecure: isSecure)
     link.labels = settings[AgentSettings.labels]
+    // The ways that `LinkWays` can go.
+    link.rungs = settings[AgentSettings.compression] ? [.compressed, .plain] : [.plain]
     link.heartbeat.interval = settings[AgentSettings.heartbeatInterval]
     link.heartbeat.shortestTimeout = settings[AgentSettings.heartbeatTimeout]
     link.heartbeat = link.heartbeat.withInterval(link.heartbeat.interval)

@@ -38,6 +38,15 @@ struct AgentSettingsTests {
     #expect(configuration.link.drainTimeout == .seconds(2))
   }
 
+  @Test("Compressed and plain WebSockets are tried, plain ones alone where compression is off")
+  func ways() throws {
+    let both = try AgentConfiguration(try load("broker=http://localhost"))
+    #expect(both.link.rungs == [.compressed, .plain])
+    let plain = try AgentConfiguration(
+      try load("broker=http://localhost", "link.compression=false"))
+    #expect(plain.link.rungs == [.plain])
+  }
+
   @Test(
     "The device link's address is below the broker's",
     arguments: [
