@@ -85,6 +85,7 @@ struct AgentConfiguration: Sendable {
     link.heartbeat.interval = settings[AgentSettings.heartbeatInterval]
     link.heartbeat.shortestTimeout = settings[AgentSettings.heartbeatTimeout]
     link.heartbeat = link.heartbeat.withInterval(link.heartbeat.interval)
+    link.paths.interval = settings[AgentSettings.heartbeatInterval]
     link.backoff.immediate = settings[AgentSettings.reconnectFirst]
     link.backoff.base = settings[AgentSettings.reconnectBase]
     link.backoff.ceiling = settings[AgentSettings.reconnectMost]

@@ -33,9 +33,17 @@ struct AgentSettingsTests {
   func productionDefaults() throws {
     let configuration = try AgentConfiguration(try load("broker=http://localhost"))
     #expect(configuration.link.heartbeat == HeartbeatSchedule.Policy())
+    #expect(configuration.link.paths == PathRecord.Policy())
     #expect(configuration.link.backoff == ReconnectBackoff.Policy())
     #expect(configuration.link.welcomeTimeout == .seconds(10))
     #expect(configuration.link.drainTimeout == .seconds(2))
+  }
+
+  @Test("The heartbeat interval that is set is the one where nothing is known of the path")
+  func heartbeatInterval() throws {
+    let configuration = try AgentConfiguration(
+      try load("broker=http://localhost", "link.heartbeat.interval=3s"))
+    #expect(PathRecord().interval(configuration.link.paths) == .seconds(3))
   }
 
   @Test("Compressed and plain WebSockets are tried, plain ones alone where compression is off")
