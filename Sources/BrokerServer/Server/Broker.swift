@@ -88,18 +88,36 @@ package struct Broker: Service {
           pipeline.stop()
           parts.presenceEnds()
         }
-        try await withGracefulShutdownHandler {
-          try await application.run()
-        } onGracefulShutdown: {
-          sayGoodbye(parts)
-        }
+        try await serve(application, until: { await drain(parts) })
       }
       try await tasks.waitForAll()
     }
   }
 
-  /// Tells every link that the broker stops, and when to come back.
-  private func sayGoodbye(_ parts: BrokerParts) {
+  /// Runs the HTTP server. Asked to stop, it goes on until `drained` has returned: it would close
+  /// every connection with 1001 while acks are still due.
+  private func serve(
+    _ application: some Service, until drained: @escaping @Sendable () async -> Void
+  ) async throws {
+    let server = ServiceGroup(services: [application], logger: quiet)
+    // Out of this task's hearing, so that it is not told of the stop before its time.
+    let serving = Task.detached { try await server.run() }
+    try await withTaskCancellationHandler {
+      try await withGracefulShutdownHandler {
+        try await serving.value
+      } onGracefulShutdown: {
+        Task {
+          await drained()
+          await server.triggerGracefulShutdown()
+        }
+      }
+    } onCancel: {
+      serving.cancel()
+    }
+  }
+
+  /// Tells every link that the broker stops, and when to come back; waits for the acks that are due.
+  private func drain(_ parts: BrokerParts) async {
     let links = parts.registry.links
     logger.info("Stopping", metadata: ["links": "\(links.count)"])
     let bye = Bye(
@@ -107,6 +125,10 @@ package struct Broker: Service {
       reconnectAfter: .milliseconds(500)...(.milliseconds(500) + configuration.reconnectSpread))
     for link in links { link.goodbye(bye, .serviceRestart) }
     parts.readers.closeAll(code: 1012, reason: "the broker is restarting")
+    let deadline = ContinuousClock.now + configuration.devices.drainTime + .milliseconds(100)
+    while !parts.registry.links.isEmpty, ContinuousClock.now < deadline {
+      try? await Task.sleep(for: .milliseconds(20))
+    }
   }
 
   private func stop(_ parts: BrokerParts) async {
