@@ -69,6 +69,8 @@ struct AgentConfiguration: Sendable {
     limits.maxBytes = settings[AgentSettings.spoolBytes]
     // Space comes back by the segment: a small spool needs small ones.
     limits.segmentBytes = max(4096, min(limits.segmentBytes, limits.maxBytes / 8))
+    limits.maxAge = settings[AgentSettings.spoolAge]
+    limits.minFreeBytes = settings[AgentSettings.spoolFree]
     limits.syncsEveryPack = settings[AgentSettings.spoolSync] == .zero
     return limits
   }
@@ -85,6 +87,9 @@ struct AgentConfiguration: Sendable {
     link.heartbeat.interval = settings[AgentSettings.heartbeatInterval]
     link.heartbeat.shortestTimeout = settings[AgentSettings.heartbeatTimeout]
     link.heartbeat = link.heartbeat.withInterval(link.heartbeat.interval)
+    link.echoTimeout = settings[AgentSettings.echoTimeout]
+    link.paths.isMetered = settings[AgentSettings.isMetered]
+    link.trials.probeInterval = settings[AgentSettings.probeInterval]
     link.paths.interval = settings[AgentSettings.heartbeatInterval]
     link.backoff.immediate = settings[AgentSettings.reconnectFirst]
     link.backoff.base = settings[AgentSettings.reconnectBase]

@@ -59,13 +59,37 @@ enum AgentSettings {
     "spool.maxSize", .size(4096...(1 << 40)), default: 32 << 20,
     "The most bytes of packs that wait for the broker.")
 
+  static let spoolAge = Setting<Duration?>(
+    "spool.maxAge", .optional(.duration(.seconds(60)...(.seconds(3650 * 86_400)))),
+    default: .seconds(30 * 86_400),
+    "Packs that waited longer are given up and reported as lost; null keeps them while there is room."
+  )
+  static let spoolFree = Setting(
+    "spool.minFree", .size(0...(1 << 40)), default: 64 << 20,
+    "So much of the disk is left to others: below it the oldest packs make room for new ones, and then they wait in memory."
+  )
+
   static let compression = Setting(
     "link.compression", .bool, default: true,
     "Compress messages where the broker can (permessage-deflate), about five times smaller.")
   static let handshakeTimeout = Setting(
     "link.handshakeTimeout", .duration(.milliseconds(100)...(.seconds(120))),
     default: .seconds(10),
-    "From looking the broker's name up to its answer to the upgrade; then the same again until its welcome."
+    "From looking the broker's name up to its answer to the upgrade; then the same again until its welcome, on a way that has led through before."
+  )
+  static let echoTimeout = Setting(
+    "link.echoTimeout", .duration(.milliseconds(100)...(.seconds(60))),
+    default: .milliseconds(2500),
+    "The wait for the broker's welcome on a way that never led through: some boxes accept a connection and swallow what comes."
+  )
+  static let isMetered = Setting(
+    "link.metered", .bool, default: false,
+    "Every byte or wake-up costs: heartbeats are as rare as the path was found to allow, 4 min at most."
+  )
+  static let probeInterval = Setting<Duration?>(
+    "link.probeInterval", .optional(.duration(.seconds(1)...(.seconds(30 * 86_400)))),
+    default: .seconds(86_400),
+    "A spare connection finds out so often, at most, how long the path lets a link be silent; null never does."
   )
   static let heartbeatInterval = Setting(
     "link.heartbeat.interval", .duration(.milliseconds(50)...(.seconds(240))),
@@ -126,8 +150,8 @@ enum AgentSettings {
     ],
     settings: [
       broker, device, state, labels, logLevel, sampleInterval, sensors, diskPath, spoolStore,
-      spoolSync, spoolPacks, spoolBytes, compression, handshakeTimeout, heartbeatInterval,
-      heartbeatTimeout,
+      spoolSync, spoolPacks, spoolBytes, spoolAge, spoolFree, compression, handshakeTimeout,
+      echoTimeout, isMetered, probeInterval, heartbeatInterval, heartbeatTimeout,
       reconnectFirst, reconnectBase, reconnectMost, reconnectReset, reconnectRefused,
       drainTimeout, proxy, proxyUser, proxyPassword, caFile,
     ])

@@ -34,6 +34,9 @@ struct AgentSettingsTests {
     let configuration = try AgentConfiguration(try load("broker=http://localhost"))
     #expect(configuration.link.heartbeat == HeartbeatSchedule.Policy())
     #expect(configuration.link.paths == PathRecord.Policy())
+    #expect(configuration.link.trials == LinkMachine.TrialPolicy())
+    #expect(configuration.link.echoTimeout == .milliseconds(2500))
+    #expect(configuration.link.retirement == .seconds(5))
     #expect(configuration.link.backoff == ReconnectBackoff.Policy())
     #expect(configuration.link.welcomeTimeout == .seconds(10))
     #expect(configuration.link.drainTimeout == .seconds(2))
@@ -44,6 +47,15 @@ struct AgentSettingsTests {
     let configuration = try AgentConfiguration(
       try load("broker=http://localhost", "link.heartbeat.interval=3s"))
     #expect(PathRecord().interval(configuration.link.paths) == .seconds(3))
+  }
+
+  @Test("The spool's bounds by age and free disk reach it, null takes them away")
+  func spoolBounds() throws {
+    let limits = try AgentConfiguration(try load("broker=http://localhost")).spool
+    #expect(limits.maxAge == .seconds(30 * 86_400) && limits.minFreeBytes == 64 << 20)
+    let unbound = try load("broker=http://localhost", "spool.maxAge=", "spool.minFree=0B")
+    let others = try AgentConfiguration(unbound).spool
+    #expect(others.maxAge == nil && others.minFreeBytes == 0)
   }
 
   @Test("Compressed and plain WebSockets are tried, plain ones alone where compression is off")
