@@ -76,7 +76,10 @@ let package = Package(
       ]),
     source(
       "TelemetryStore",
-      ["BrokerCore", "TelemetryModel", .product(name: "GRDB", package: "GRDB.swift")]),
+      [
+        "BrokerCore", "DeviceProtocol", "TelemetryModel", logging,
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
     .target(
       name: "BrokerServer",
       dependencies: nio + [
@@ -116,6 +119,7 @@ let package = Package(
       "TelemetryStoreTests",
       [
         "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel", logging,
+        .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
     tests(

@@ -43,9 +43,11 @@ struct BrokerCommand: AsyncParsableCommand {
     } catch {
       throw Failure.cannotCreate("\(error)")
     }
-    let store = try openStore(in: folder)
+    var storing = SQLiteStore.Configuration()
+    storing.limits = BrokerSettings.storeLimits(settings)
+    let store = try openStore(in: folder, storing, logger)
     let broker = Broker(
-      configuration: configuration, store: store, logger: logger, now: wallClock,
+      configuration: configuration, store: store, logger: logger, now: SQLiteStore.wallClock,
       ready: { address in
         Output.line("hawser: ready at http://\(address)/")
       })
@@ -80,18 +82,14 @@ struct BrokerCommand: AsyncParsableCommand {
     }
   }
 
-  private func openStore(in folder: StateFolder) throws -> SQLiteStore {
+  private func openStore(
+    in folder: StateFolder, _ configuration: SQLiteStore.Configuration, _ logger: Logger
+  ) throws -> SQLiteStore {
     do {
-      return try SQLiteStore(path: folder.file(SQLiteStore.fileName))
+      return try SQLiteStore(
+        path: folder.file(SQLiteStore.fileName), configuration: configuration, logger: logger)
     } catch {
       throw Failure.cannotCreate("\(error)")
     }
   }
-}
-
-/// The system's wall clock, to the microsecond.
-@Sendable private func wallClock() -> Timestamp {
-  var time = timespec()
-  clock_gettime(CLOCK_REALTIME, &time)
-  return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
 }

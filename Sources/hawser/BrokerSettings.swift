@@ -79,14 +79,17 @@ enum BrokerSettings {
     groups: [
       "log": "Logging.", "connections": "Connections of any kind.",
       "devices": "The device link.", "compression": "WebSocket compression (RFC 7692).",
-      "ingest": "From the link to the store.", "shutdown": "Stopping in order.",
+      "ingest": "From the link to the store.",
+      "store": "The embedded store.",
+      "store.retention": "How long what is kept. Windows of a day are kept for ever.",
+      "shutdown": "Stopping in order.",
     ],
     settings: [
       listen, state, logLevel, maxConnections, requestTimeout, closeTimeout, heartbeatInterval,
       silenceTimeout,
       windowMessages, windowBytes, maxMessage, compression, compressionLevel,
       compressionWindowBits, commitInterval, maxQueuedRecords, maxFuture,
-      reconnectSpread,
+      maxStoreBytes, keepRaw, keep10s, keep1m, keep10m, keep1h, reconnectSpread,
     ])
 
   /// Puts the sources together; checks what only several keys together show.

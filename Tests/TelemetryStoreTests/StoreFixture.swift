@@ -5,7 +5,7 @@ import TelemetryModel
 import TelemetryStore
 
 /// A store in a folder of its own, which goes with it.
-final class StoreFixture {
+final class StoreFixture: Sendable {
   let folder: String
   let pi: DeviceID
   let start = Timestamp(seconds: 1_800_000_000)
@@ -22,8 +22,8 @@ final class StoreFixture {
 
   var path: String { "\(folder)/\(SQLiteStore.fileName)" }
 
-  func store() throws -> SQLiteStore {
-    try SQLiteStore(path: path)
+  func store(_ configuration: SQLiteStore.Configuration = .init()) throws -> SQLiteStore {
+    try SQLiteStore(path: path, configuration: configuration)
   }
 
   func series(_ number: Int64, _ metric: String, unit: String? = "Cel") throws -> Series {

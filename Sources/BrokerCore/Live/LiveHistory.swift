@@ -47,8 +47,14 @@ struct LiveHistory {
       HistoryRequest(
         series: series, from: .distantPast, to: .distantFuture, resolution: .raw, functions: [],
         limitRows: LiveHub.maxHistoryRows, sinceCommit: cursor.commit))
+    // Commits are told apart for some minutes only; what came in between is said to be missing.
+    let isTooOld = fresh.completeSince.map { $0 > cursor.commit } ?? false
     guard subscription.resolution != .raw else {
-      return result(fresh, from: cursor.frontier, frontier: frontier)
+      var result = result(fresh, from: cursor.frontier, frontier: frontier)
+      if isTooOld {
+        result.lost = Lost(from: cursor.frontier, to: frontier, reason: "cursor too old")
+      }
+      return result
     }
     let page = try await page(series, from: cursor.frontier, to: end)
     var result = result(page, from: cursor.frontier, frontier: frontier)
@@ -60,6 +66,11 @@ struct LiveHistory {
     let machine = FeedMachine(
       resolution: subscription.resolution, functions: subscription.functions, now: frontier)
     result.amended = try await windows(changed, machine: machine)
+    if isTooOld, result.lost == nil {
+      // The windows since the cursor are complete; of those before it, late readings may be missing.
+      result.lost = Lost(
+        from: Timestamp(microseconds: 0), to: cursor.frontier, reason: "cursor too old")
+    }
     return result
   }
 

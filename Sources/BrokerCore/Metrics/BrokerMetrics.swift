@@ -22,6 +22,9 @@ package final class BrokerMetrics: Sendable {
   private let readers: Gauge
   private let queuedRecords: Gauge
   private let storeBytes: Gauge
+  private let storeFreeBytes: Gauge
+  private let storeUnfolded: Gauge
+  private let storeGivenUp: Gauge
   private let storeAvailable: Gauge
 
   /// Declares them all with one factory.
@@ -61,6 +64,9 @@ package final class BrokerMetrics: Sendable {
     readers = gauge("hawser_live_readers")
     queuedRecords = gauge("hawser_queued_records")
     storeBytes = gauge("hawser_store_bytes")
+    storeFreeBytes = gauge("hawser_store_free_bytes")
+    storeUnfolded = gauge("hawser_store_unfolded_readings")
+    storeGivenUp = gauge("hawser_store_given_up_readings")
     storeAvailable = gauge("hawser_store_available")
   }
 
@@ -88,7 +94,10 @@ package final class BrokerMetrics: Sendable {
     feeds.record(state.feeds)
     readers.record(state.readers)
     queuedRecords.record(state.queuedRecords)
-    storeBytes.record(state.storeBytes)
+    storeBytes.record(state.store.bytes)
+    storeFreeBytes.record(state.store.freeBytes)
+    storeUnfolded.record(state.store.unfoldedReadings)
+    storeGivenUp.record(state.store.readingsGivenUp)
     storeAvailable.record(state.storeAvailable ? 1 : 0)
   }
 
@@ -119,7 +128,7 @@ package struct BrokerState: Sendable {
   /// Records waiting for a commit.
   package var queuedRecords = 0
   /// The store on disk.
-  package var storeBytes: Int64 = 0
+  package var store = StoreUsage(bytes: 0)
   /// Whether the store takes data.
   package var storeAvailable = true
 

@@ -16,10 +16,12 @@ package struct HistoryRequest: Sendable {
   package var limitRows: Int
   /// Where the page before ended, or nil for the first.
   package var after: HistoryPosition?
-  /// Only what was committed after this, or nil for everything; for raw readings.
+  /// Only what was committed after this, or nil for everything; for raw readings. Commits are told
+  /// apart for some minutes only: see ``HistoryPage/completeSince``.
   package var sinceCommit: CommitNumber?
   /// Nothing that was committed after this, or nil for everything; for raw readings. So that pages
-  /// read one after another show one state, whatever is committed meanwhile.
+  /// read one after another show one state, whatever is committed meanwhile; for as long as commits
+  /// are told apart.
   package var throughCommit: CommitNumber?
 
   /// Names all parts.
@@ -65,17 +67,21 @@ package struct HistoryRow: Hashable, Sendable {
   package var time: Timestamp
   /// One value for each column; nil where a function has none (the deviation of nothing).
   package var values: [Double?]
-  /// What is known of a raw reading beyond its value; nothing for windows.
+  /// What is known of a raw reading beyond its value; empty for windows.
   package var quality: SampleQuality
+  /// When a raw reading came; nil where it came when its time says, or that is not kept.
+  package var received: Timestamp?
 
   /// Names all parts.
   package init(
-    series: SeriesID, time: Timestamp, values: [Double?], quality: SampleQuality = []
+    series: SeriesID, time: Timestamp, values: [Double?], quality: SampleQuality = [],
+    received: Timestamp? = nil
   ) {
     self.series = series
     self.time = time
     self.values = values
     self.quality = quality
+    self.received = received
   }
 }
 
@@ -87,11 +93,19 @@ package struct HistoryPage: Sendable {
   package var rows: [HistoryRow]
   /// Where to go on, or nil after the last page.
   package var next: HistoryPosition?
+  /// Where a commit was named to go on from: the commit after which all rows are in the pages. It is
+  /// the one named, or a later one where that is too long ago; then what was committed in between is
+  /// not in the pages.
+  package var completeSince: CommitNumber?
 
   /// Names all parts.
-  package init(commit: CommitNumber, rows: [HistoryRow], next: HistoryPosition?) {
+  package init(
+    commit: CommitNumber, rows: [HistoryRow], next: HistoryPosition?,
+    completeSince: CommitNumber? = nil
+  ) {
     self.commit = commit
     self.rows = rows
     self.next = next
+    self.completeSince = completeSince
   }
 }

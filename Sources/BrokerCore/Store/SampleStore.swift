@@ -31,8 +31,18 @@ package protocol SampleStore: Sendable {
   /// Bytes on disk, everything included.
   func sizeBytes() async throws -> Int64
 
+  /// What the store takes up, and what it gave up to stay within its limits.
+  func usage() async throws -> StoreUsage
+
   /// Flushes and closes; later calls throw.
   func close() async throws
+}
+
+extension SampleStore {
+  /// The size, for stores that know no more.
+  package func usage() async throws -> StoreUsage {
+    StoreUsage(bytes: try await sizeBytes())
+  }
 }
 
 /// What went wrong in a store, in the terms its callers act on.

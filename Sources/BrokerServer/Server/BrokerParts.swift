@@ -61,7 +61,7 @@ struct BrokerParts: Sendable {
     state.series = catalog.count
     (state.feeds, state.readers) = await hub.counts
     state.queuedRecords = pipeline.waitingRecords
-    state.storeBytes = (try? await store.sizeBytes()) ?? 0
+    state.store = (try? await store.usage()) ?? StoreUsage(bytes: 0)
     state.storeAvailable = health.problem == nil
     return state
   }

@@ -2,42 +2,52 @@ import BrokerCore
 import GRDB
 import TelemetryModel
 
-/// Reads rows and windows within one snapshot; lives no longer than its `Database` access.
+/// Reads rows and windows within one snapshot: what is folded from the file, the rest from the head.
+/// Lives no longer than its `Database` access.
 struct SQLiteHistory {
-  private let db: Database
+  private let view: Head.View
+  private let progress: SQLiteProgress
+  private let chunks: SQLiteChunks
+  private let windows: SQLiteWindows
   private let withSketch: Bool
 
-  init(_ db: Database, withSketch: Bool) {
-    self.db = db
+  /// The view must have been taken before the snapshot, and hold every commit that this is folded to.
+  init(_ db: Database, view: Head.View, progress: SQLiteProgress, withSketch: Bool) {
+    self.view = view
+    self.progress = progress
     self.withSketch = withSketch
+    chunks = SQLiteChunks(db: db)
+    windows = SQLiteWindows(db: db)
   }
 
   func page(_ request: HistoryRequest) throws -> HistoryPage {
-    let commit = try SQLiteStore.lastCommit(db)
     var rows: [HistoryRow] = []
     for series in remaining(request) {
       let after = request.after?.series == series ? request.after : nil
       try append(series, after: after, request: request, to: &rows)
       if rows.count > request.limitRows { break }
     }
+    let since = completeSince(request)
     guard rows.count > request.limitRows else {
-      return HistoryPage(commit: commit, rows: rows, next: nil)
+      return HistoryPage(commit: view.last, rows: rows, next: nil, completeSince: since)
     }
     rows.removeSubrange(request.limitRows...)
-    return HistoryPage(commit: commit, rows: rows, next: position(rows, after: request.after))
+    return HistoryPage(
+      commit: view.last, rows: rows, next: position(rows, after: request.after),
+      completeSince: since)
   }
 
-  func windows(
+  func states(
     of series: [SeriesID], resolution: Resolution, from: Timestamp, to: Timestamp
   ) throws -> WindowStates {
     var entries: [WindowStates.Entry] = []
     for series in series {
-      try forEachWindow(series, resolution: resolution, from: from, to: to) { start, state in
-        entries.append(WindowStates.Entry(series: series, start: start, summary: state))
+      try forEachWindow(series, resolution: resolution, from: from, to: to, columns: .all) {
+        entries.append(WindowStates.Entry(series: series, start: $0.start, summary: $0.summary))
         return true
       }
     }
-    return WindowStates(commit: try SQLiteStore.lastCommit(db), entries: entries)
+    return WindowStates(commit: view.last, entries: entries)
   }
 
   /// The series that the pages before have not finished.
@@ -57,89 +67,140 @@ struct SQLiteHistory {
     return HistoryPosition(series: last.series, time: last.time, repeats: repeats)
   }
 
+  /// Commits are told apart only until they are folded.
+  private func completeSince(_ request: HistoryRequest) -> CommitNumber? {
+    guard let since = request.sinceCommit else { return nil }
+    return request.series.reduce(since) { max($0, progress.folded($1)) }
+  }
+
   /// Appends a series' rows, one more than the limit at the most.
   private func append(
     _ series: SeriesID, after: HistoryPosition?, request: HistoryRequest,
     to rows: inout [HistoryRow]
   ) throws {
     if request.resolution == .raw {
-      try forEachReading(series, after: after, request: request) { time, value in
-        rows.append(HistoryRow(series: series, time: time, values: [value]))
+      var skip = after?.repeats ?? 0
+      let from = after?.time ?? request.from
+      try forEachReading(
+        series, from: from, to: request.to, sinceCommit: request.sinceCommit,
+        throughCommit: request.throughCommit
+      ) { reading in
+        if skip > 0, reading.time == from {
+          skip -= 1
+          return true
+        }
+        rows.append(
+          HistoryRow(
+            series: series, time: reading.time, values: [reading.value], quality: reading.quality,
+            received: reading.received))
         return rows.count <= request.limitRows
       }
       return
     }
     var from = request.from
     if let after, let length = request.resolution.length { from = max(from, after.time + length) }
-    try forEachWindow(series, resolution: request.resolution, from: from, to: request.to) {
-      start, state in
+    try forEachWindow(
+      series, resolution: request.resolution, from: from, to: request.to,
+      columns: WindowBlob.Columns(for: request.functions)
+    ) { window in
       rows.append(
         HistoryRow(
-          series: series, time: start, values: request.functions.map { state.value(of: $0) }))
+          series: series, time: window.start,
+          values: request.functions.map { window.summary.value(of: $0) }))
       return rows.count <= request.limitRows
     }
   }
 
+  /// Visits a series' readings of a span in order of time, those of one time as they came, until told
+  /// to stop.
   private func forEachReading(
-    _ series: SeriesID, after: HistoryPosition?, request: HistoryRequest,
-    _ body: (Timestamp, Double) -> Bool
+    _ series: SeriesID, from: Timestamp, to: Timestamp, sinceCommit: CommitNumber? = nil,
+    throughCommit: CommitNumber? = nil, _ body: (Reading) throws -> Bool
   ) throws {
-    var skip = after?.repeats ?? 0
-    let from = after?.time ?? request.from
-    var sql = "SELECT time, value FROM sample WHERE series = ? AND time >= ? AND time < ?"
-    var arguments: StatementArguments = [
-      series.number, from.microseconds, request.to.microseconds,
-    ]
-    if let since = request.sinceCommit {
-      sql += " AND id > coalesce((SELECT lastRow FROM commitLog WHERE number = ?), 0)"
-      arguments += [since.number]
-    }
-    if let through = request.throughCommit {
-      sql += " AND id <= coalesce((SELECT max(lastRow) FROM commitLog WHERE number <= ?), 0)"
-      arguments += [through.number]
-    }
-    let rows = try Row.fetchCursor(
-      db.cachedStatement(sql: sql + " ORDER BY time, id"), arguments: arguments)
-    while let row = try rows.next() {
-      let time = Timestamp(microseconds: row[0])
-      if skip > 0, time == from {
-        skip -= 1
-        continue
+    let folded = progress.folded(series)
+    var fresh = view.readings(
+      of: series, after: max(folded, sinceCommit ?? folded), through: throughCommit)
+    fresh.removeAll { $0.time < from || $0.time >= to }
+    fresh.sortByTime()
+    var rest = fresh[...]
+    var goesOn = true
+    func visit(_ readings: [Reading]) throws {
+      for reading in readings where reading.time >= from && reading.time < to {
+        while goesOn, let next = rest.first, next.time < reading.time {
+          goesOn = try body(next)
+          rest.removeFirst()
+        }
+        guard goesOn else { return }
+        goesOn = try body(reading)
+        guard goesOn else { return }
       }
-      guard body(time, row[1]) else { return }
     }
+    if sinceCommit == nil {
+      try chunks.forEachChunk(of: series, from: from, to: to) { readings in
+        try visit(readings)
+        return goesOn
+      }
+      if goesOn, let tail = try chunks.tail(of: series, from: from, to: to) {
+        try visit(tail.readings)
+      }
+    }
+    while goesOn, let next = rest.popFirst() { goesOn = try body(next) }
   }
 
   /// Visits windows that begin in a span and hold a reading, oldest first, until told to stop.
   private func forEachWindow(
     _ series: SeriesID, resolution: Resolution, from: Timestamp, to: Timestamp,
-    _ body: (Timestamp, WindowSummary) throws -> Bool
+    columns: WindowBlob.Columns, _ body: (StoredWindow) throws -> Bool
   ) throws {
-    guard let length = resolution.length else { return }
+    guard let length = resolution.length, from < to else { return }
     // Windows begin at whole multiples: from the first that begins in the span to the end of the last.
     let aligned = resolution.windowStart(of: from)
     let first = aligned < from ? aligned + length : aligned
-    let lastStart = resolution.windowStart(of: to)
-    let end = lastStart < to ? lastStart + length : lastStart
-    let rows = try Row.fetchCursor(
-      db.cachedStatement(
-        sql: """
-          SELECT time, value FROM sample WHERE series = ? AND time >= ? AND time < ?
-          ORDER BY time, id
-          """),
-      arguments: [series.number, first.microseconds, end.microseconds])
-    var current: (start: Timestamp, state: WindowSummary)?
-    while let row = try rows.next() {
-      let time = Timestamp(microseconds: row[0])
-      let start = resolution.windowStart(of: time)
-      if let done = current, done.start != start {
-        guard try body(done.start, done.state) else { return }
-        current = nil
-      }
-      var window = current ?? (start, WindowSummary(withSketch: withSketch))
-      window.state.add(row[1], at: time)
-      current = window
+    var lastStart = resolution.windowStart(of: to)
+    if lastStart == to { lastStart = lastStart - length }
+    guard let level = WindowLevel(resolution) else {
+      return try forEachMadeWindow(
+        series, resolution: resolution, from: first, to: lastStart + length, body)
     }
-    if let done = current { _ = try body(done.start, done.state) }
+    try windows.forEachWindow(
+      series, level, from: first, to: lastStart,
+      added: try open(series, resolution, from: first, to: lastStart + length),
+      withSketch: withSketch, columns: columns, body)
+  }
+
+  /// What the open tail and the head add to stored windows.
+  private func open(
+    _ series: SeriesID, _ resolution: Resolution, from: Timestamp, to: Timestamp
+  ) throws -> [StoredWindow] {
+    var windows = TumblingWindows(resolution, withSketch: withSketch)
+    let tail = try chunks.tail(of: series, from: from, to: to)?.readings ?? []
+    for reading in tail + view.readings(of: series, after: progress.folded(series))
+    where reading.time >= from && reading.time < to {
+      windows.add(reading.value, at: reading.time)
+    }
+    return WindowChanges.take(&windows)
+  }
+
+  /// Makes windows of the readings that are still kept.
+  private func forEachMadeWindow(
+    _ series: SeriesID, resolution: Resolution, from: Timestamp, to: Timestamp,
+    _ body: (StoredWindow) throws -> Bool
+  ) throws {
+    var current: StoredWindow?
+    var goesOn = true
+    try forEachReading(series, from: from, to: to) { reading in
+      let start = resolution.windowStart(of: reading.time)
+      if let done = current, done.start != start {
+        goesOn = try body(done)
+        current = nil
+        guard goesOn else { return false }
+      }
+      var window =
+        current ?? StoredWindow(start: start, summary: WindowSummary(withSketch: withSketch))
+      window.summary.add(reading.value, at: reading.time)
+      current = window
+      return true
+    }
+    if goesOn, let done = current { _ = try body(done) }
   }
 }

@@ -7,64 +7,110 @@ import GRDB
 /// series    device + metric + unit, numbered
 /// acked     packs stored, as ranges, one row a spool: what makes a pack count once
 /// gap       packs given up or refused
-/// commitLog which rows of `sample` each commit wrote
-/// sample    readings; rowid order is the order of arrival
+/// journal   readings as they were committed, one row a commit, until they are folded
+/// progress  how far the journal is folded
+/// tail      folded readings of each series that no chunk and no window holds yet
+/// chunk     older readings, compressed, hundreds to a row; those of a series do not overlap
+/// window    aggregates of all readings that are, or were, in chunks; hundreds to a row
 /// ```
 ///
-/// Times are microseconds since 1970.
+/// Times are microseconds since 1970. A new table is a new migration at the end: those before are
+/// never changed, every store has been through them.
 enum SQLiteSchema {
   static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1: devices, series, readings") { db in
-      try db.execute(
-        sql: """
-          CREATE TABLE device (
-            id TEXT PRIMARY KEY NOT NULL,
-            labels TEXT NOT NULL,
-            agentName TEXT,
-            agentVersion TEXT,
-            lastSeen INTEGER NOT NULL
-          ) WITHOUT ROWID, STRICT;
-          CREATE TABLE series (
-            id INTEGER PRIMARY KEY NOT NULL,
-            device TEXT NOT NULL,
-            metric TEXT NOT NULL,
-            unit TEXT,
-            UNIQUE (device, metric)
-          ) STRICT;
-          CREATE TABLE acked (
-            device TEXT NOT NULL,
-            epoch TEXT NOT NULL,
-            ranges TEXT NOT NULL,
-            PRIMARY KEY (device, epoch)
-          ) WITHOUT ROWID, STRICT;
-          CREATE TABLE gap (
-            id INTEGER PRIMARY KEY NOT NULL,
-            device TEXT NOT NULL,
-            epoch TEXT NOT NULL,
-            first INTEGER NOT NULL,
-            last INTEGER NOT NULL,
-            reason TEXT NOT NULL,
-            reported INTEGER NOT NULL
-          ) STRICT;
-          CREATE INDEX gapByDevice ON gap (device, reported);
-          CREATE TABLE commitLog (
-            number INTEGER PRIMARY KEY NOT NULL,
-            lastRow INTEGER NOT NULL
-          ) STRICT;
-          CREATE TABLE sample (
-            id INTEGER PRIMARY KEY NOT NULL,
-            series INTEGER NOT NULL,
-            time INTEGER NOT NULL,
-            value REAL NOT NULL
-          ) STRICT;
-          CREATE INDEX sampleBySeries ON sample (series, time, value);
-          """)
+      try db.execute(sql: firstTables)
     }
     migrator.registerMigration("2: labels set by operators") { db in
       try db.execute(
         sql: "ALTER TABLE device ADD COLUMN operatorLabels TEXT NOT NULL DEFAULT '{}'")
     }
+    migrator.registerMigration("3: journal, chunks, windows") { db in
+      try db.execute(sql: foldedTables)
+      try SQLiteFirstLayout.move(in: db)
+    }
     return migrator
   }
+
+  private static let firstTables = """
+    CREATE TABLE device (
+      id TEXT PRIMARY KEY NOT NULL,
+      labels TEXT NOT NULL,
+      agentName TEXT,
+      agentVersion TEXT,
+      lastSeen INTEGER NOT NULL
+    ) WITHOUT ROWID, STRICT;
+    CREATE TABLE series (
+      id INTEGER PRIMARY KEY NOT NULL,
+      device TEXT NOT NULL,
+      metric TEXT NOT NULL,
+      unit TEXT,
+      UNIQUE (device, metric)
+    ) STRICT;
+    CREATE TABLE acked (
+      device TEXT NOT NULL,
+      epoch TEXT NOT NULL,
+      ranges TEXT NOT NULL,
+      PRIMARY KEY (device, epoch)
+    ) WITHOUT ROWID, STRICT;
+    CREATE TABLE gap (
+      id INTEGER PRIMARY KEY NOT NULL,
+      device TEXT NOT NULL,
+      epoch TEXT NOT NULL,
+      first INTEGER NOT NULL,
+      last INTEGER NOT NULL,
+      reason TEXT NOT NULL,
+      reported INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX gapByDevice ON gap (device, reported);
+    CREATE TABLE commitLog (
+      number INTEGER PRIMARY KEY NOT NULL,
+      lastRow INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE sample (
+      id INTEGER PRIMARY KEY NOT NULL,
+      series INTEGER NOT NULL,
+      time INTEGER NOT NULL,
+      value REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX sampleBySeries ON sample (series, time, value);
+    """
+
+  private static let foldedTables = """
+    CREATE TABLE journal (
+      number INTEGER PRIMARY KEY NOT NULL,
+      received INTEGER NOT NULL,
+      data BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE progress (
+      id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+      folded INTEGER NOT NULL,
+      target INTEGER NOT NULL,
+      next INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO progress VALUES (1, 0, 0, 0);
+    CREATE TABLE tail (
+      series INTEGER PRIMARY KEY NOT NULL,
+      boundary INTEGER,
+      first INTEGER,
+      last INTEGER,
+      count INTEGER NOT NULL,
+      data BLOB
+    ) STRICT;
+    CREATE TABLE chunk (
+      id INTEGER PRIMARY KEY NOT NULL,
+      series INTEGER NOT NULL,
+      first INTEGER NOT NULL,
+      last INTEGER NOT NULL,
+      count INTEGER NOT NULL,
+      data BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX chunkBySeries ON chunk (series, first, last);
+    CREATE TABLE window (
+      id INTEGER PRIMARY KEY NOT NULL,
+      data BLOB NOT NULL,
+      sketches BLOB NOT NULL
+    ) STRICT;
+    """
 }

@@ -1,20 +1,21 @@
 import BrokerCore
 import DeviceProtocol
-import TelemetryModel
+import Foundation
 import GRDB
+import TelemetryModel
 
 /// Writes a batch's rows; the caller's transaction makes them one.
 enum SQLiteWriter {
-  static func write(_ batch: IngestBatch, to db: Database) throws {
+  /// `journal` is the batch's readings as a blob, made before the writer's turn began.
+  static func write(_ batch: IngestBatch, journal: [UInt8], to db: Database) throws {
     try forget(batch.forgotten, in: db)
     try write(batch.devices, to: db)
     try write(batch.operatorLabels, to: db)
     try write(batch.newSeries, to: db)
-    let lastRow = try write(batch.samples, to: db)
+    try db.cachedStatement(sql: "INSERT INTO journal (number, received, data) VALUES (?, ?, ?)")
+      .execute(arguments: [batch.commit.number, batch.received.microseconds, Data(journal)])
     try write(batch.acked, to: db)
     try write(batch.gaps, to: db)
-    try db.cachedStatement(sql: "INSERT INTO commitLog VALUES (?, ?)")
-      .execute(arguments: [batch.commit.number, lastRow])
   }
 
   private static func write(_ devices: [StoredDevice], to db: Database) throws {
@@ -54,19 +55,6 @@ enum SQLiteWriter {
         series.id.number, series.device.string, series.metric.string, series.unit,
       ])
     }
-  }
-
-  /// Returns the newest row's number.
-  private static func write(_ samples: [Sample], to db: Database) throws -> Int64 {
-    let statement = try db.cachedStatement(
-      sql: "INSERT INTO sample (series, time, value) VALUES (?, ?, ?)")
-    for sample in samples {
-      try statement.execute(arguments: [
-        sample.series.number, sample.time.microseconds, sample.value,
-      ])
-    }
-    return try Int64.fetchOne(
-      db.cachedStatement(sql: "SELECT coalesce(max(id), 0) FROM sample")) ?? 0
   }
 
   private static func write(_ acked: [AckedPacks], to db: Database) throws {
