@@ -32,6 +32,13 @@ enum BrokerSettings {
   static let silenceTimeout = Setting(
     "devices.silenceTimeout", .duration(.seconds(2)...(.seconds(900))), default: .seconds(50),
     "A device that is silent for this long is offline; more than twice the heartbeat's interval.")
+  static let arrivalsPerSecond = Setting(
+    "devices.arrivalsPerSecond", .int(10...1_000_000), default: 1_000, unit: "devices a second",
+    """
+    Devices let in a second, twice as many at once after a quiet time. Others are told, one after \
+    another, when to come back (503 and Retry-After); a stopping broker spreads its fleet over the \
+    same line at half this rate.
+    """)
   static let windowMessages = Setting(
     "devices.windowMessages", .int(1...65_536), default: 256, unit: "packs",
     "How many packs a device may have on their way without an ack.")
@@ -86,7 +93,7 @@ enum BrokerSettings {
     ],
     settings: [
       listen, state, logLevel, maxConnections, requestTimeout, closeTimeout, heartbeatInterval,
-      silenceTimeout,
+      silenceTimeout, arrivalsPerSecond,
       windowMessages, windowBytes, maxMessage, compression, compressionLevel,
       compressionWindowBits, commitInterval, maxQueuedRecords, maxFuture,
       maxStoreBytes, keepRaw, keep10s, keep1m, keep10m, keep1h, reconnectSpread,
@@ -133,6 +140,7 @@ enum BrokerSettings {
     configuration.requestTimeout = settings[requestTimeout]
     configuration.devices.heartbeatInterval = settings[heartbeatInterval]
     configuration.devices.silenceTimeout = settings[silenceTimeout]
+    configuration.admission.arrivalsPerSecond = settings[arrivalsPerSecond]
     configuration.devices.windowMessages = settings[windowMessages]
     configuration.devices.windowBytes = settings[windowBytes]
     configuration.devices.maxMessageBytes = settings[maxMessage]

@@ -39,7 +39,7 @@ final class HistoryServer: Sendable {
     let catalog = SeriesCatalog(try store.series())
     let registry = DeviceRegistry(try store.devices())
     let limits: [Resolution: Duration] = [.s1: .seconds(86_400), .s10: .seconds(7 * 86_400)]
-    let router = Router(context: BasicRequestContext.self)
+    let router = Router(context: BrokerRequestContext.self)
     router.add(middleware: ProblemMiddleware())
     HistoryRoutes(
       store: store, catalog: catalog, registry: registry, now: { server.now() },

@@ -13,6 +13,7 @@ package final class BrokerMetrics: Sendable {
   private let commitTime: Timer
   private let linksOpened: [LinkTransport: Counter]
   private let linkEnds: [LinkTransport: [LinkEndCause: Counter]]
+  private let linksRefused: [Admission.Cause: Counter]
   private let handovers: Counter
   private let spareLinks: Counter
   private let devicesOnline: Gauge
@@ -55,6 +56,7 @@ package final class BrokerMetrics: Sendable {
           "hawser_link_ends_total", [("cause", cause.rawValue), ("transport", transport.rawValue)])
       }
     }
+    linksRefused = each { counter("hawser_links_refused_total", [("cause", $0.rawValue)]) }
     handovers = counter("hawser_handovers_total")
     spareLinks = counter("hawser_spare_links_total")
     devicesOnline = gauge("hawser_devices_online")
@@ -79,6 +81,11 @@ package final class BrokerMetrics: Sendable {
   /// A device link ended.
   package func linkEnded(_ cause: LinkEndCause, _ transport: LinkTransport) {
     linkEnds[transport]?[cause]?.increment()
+  }
+
+  /// A device was told to come back later.
+  package func linkRefused(_ cause: Admission.Cause) {
+    linksRefused[cause]?.increment()
   }
 
   /// A device opened a spare link.

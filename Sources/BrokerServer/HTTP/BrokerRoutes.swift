@@ -5,8 +5,8 @@ struct BrokerRoutes {
   let parts: BrokerParts
   let loopbackOnly: Bool
 
-  func responder() -> RouterResponder<BasicRequestContext> {
-    let router = Router(context: BasicRequestContext.self)
+  func responder() -> RouterResponder<BrokerRequestContext> {
+    let router = Router(context: BrokerRequestContext.self)
     router.add(middleware: ProblemMiddleware())
     router.add(middleware: HostCheckMiddleware(check: HostCheck(loopbackOnly: loopbackOnly)))
     OperationsRoutes(
@@ -17,6 +17,10 @@ struct BrokerRoutes {
     HistoryRoutes(
       store: parts.store, catalog: parts.catalog, registry: parts.registry, now: parts.now,
       kept: { _ in nil }
+    ).add(to: router)
+    DeviceSessionRoutes(
+      links: parts.links, sessions: HTTPDeviceSessions(), loops: parts.loops,
+      maxSessions: parts.maxConnections
     ).add(to: router)
     DashboardRoutes().add(to: router)
     return router.buildResponder()

@@ -10,7 +10,7 @@ struct DashboardRoutes {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<BrokerRequestContext>) {
     router.get("/") { request, _ in respond(DashboardAssets.index, to: request) }
     for asset in DashboardAssets.all {
       router.get(RouterPath("assets/\(asset.name)")) { request, _ in respond(asset, to: request) }

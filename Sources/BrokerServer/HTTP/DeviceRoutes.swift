@@ -9,7 +9,7 @@ struct DeviceRoutes {
 
   let registry: DeviceRegistry
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<BrokerRequestContext>) {
     router.get("v1/devices") { request, _ in try list(request) }
     router.get("v1/devices/:id") { _, context in
       let id = try context.parameters.require("id")

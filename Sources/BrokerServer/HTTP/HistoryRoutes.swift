@@ -22,7 +22,7 @@ struct HistoryRoutes {
   /// How long the store keeps readings or windows; nil for ever.
   let kept: @Sendable (Resolution) -> Duration?
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<BrokerRequestContext>) {
     router.get("v1/history") { request, _ in try await history(request) }
   }
 

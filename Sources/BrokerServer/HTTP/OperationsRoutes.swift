@@ -9,7 +9,7 @@ struct OperationsRoutes {
   let metrics: BrokerMetrics
   let registry: PrometheusRegistry
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<BrokerRequestContext>) {
     router.get("healthz") { _, _ in
       Response.json { json in
         json.object {

@@ -7,7 +7,7 @@ struct SeriesRoutes {
   let catalog: SeriesCatalog
   let registry: DeviceRegistry
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<BrokerRequestContext>) {
     router.get("v1/series") { request, _ in
       let query = try QueryParameters(request, known: ["device", "metric", "label"])
       let filter = SeriesQuery(

@@ -47,6 +47,9 @@ extension DeviceConnection {
   }
 
   private func openSpare() {
+    guard kind != .http else {
+      return carryOut(session.close(.protocolError, "requests have no silence to measure"))
+    }
     // A link that measures again stays the one that was counted.
     if !countsAsSpare {
       countsAsSpare = services.registry.openSpare(
@@ -67,7 +70,7 @@ extension DeviceConnection {
     let pack = reader.read(
       message.readableBytesUInt8Span.extracting(range), from: source,
       with: services.decoders.decoder(on: transport.eventLoop))
-    if !services.pipeline.submit(pack) { overloaded("too much waits for the store") }
+    if !services.pipeline.submit(pack) { overloaded(.queueFull) }
   }
 
   private func keep(_ gap: Gap) {
@@ -77,7 +80,7 @@ extension DeviceConnection {
         gap: StoredGap(
           device: device, epoch: epoch, range: gap.range, reason: gap.reason,
           reported: services.now()), origin: remote))
-    if !kept { overloaded("too much waits for the store") }
+    if !kept { overloaded(.queueFull) }
   }
 
   private func forwardAck(_ ranges: SequenceRanges) {
@@ -95,10 +98,11 @@ extension DeviceConnection {
   }
 
   /// Asks the agent to come back later; it keeps what is not acked.
-  func overloaded(_ text: String) {
+  func overloaded(_ cause: Admission.Cause) {
     guard !session.isClosed else { return }
-    send(.bye(Bye(reason: text, reconnectAfter: .seconds(5)...(.seconds(30)))))
-    carryOut(session.close(.overloaded, text))
+    let comeBack = services.admission.comeBack(cause)
+    transport?.send(bye: Bye(reason: cause.text, reconnectAfter: comeBack))
+    carryOut(session.close(.overloaded, cause.text))
   }
 }
 

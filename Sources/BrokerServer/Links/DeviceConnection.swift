@@ -18,7 +18,6 @@ final class DeviceConnection {
   /// Why this side closed, if it did.
   var closeReason: CloseReason?
   var countsAsSpare = false
-  /// What the agent said of its path, for the books of how links end.
   var kind = LinkTransport.webSocket
   /// Wakes the session when it may have to end; one place in the loop's timing wheel.
   private lazy var timer = CallbackTimer { [weak self] _ in self?.deadlinePassed() }
@@ -113,7 +112,7 @@ final class DeviceConnection {
   }
 
   func notOpened() {
-    overloaded("the store is unavailable")
+    overloaded(.storeUnavailable)
   }
 
   func committed(_ ranges: SequenceRanges) {
@@ -145,7 +144,7 @@ final class DeviceConnection {
 
   func goodbye(_ bye: Bye, _ reason: CloseReason) {
     guard !session.isClosed else { return }
-    if generation != nil { send(.bye(bye)) }
+    transport?.send(bye: bye)
     carryOut(session.drain(reason, bye.reason, now: services.steady()))
     armTimer()
   }

@@ -16,8 +16,18 @@ protocol DeviceTransport: AnyObject {
   func sessionOpened(_ session: String)
   /// Sends one JSON message.
   func send(message: [UInt8])
+  /// Sends `bye`; nothing else follows but the end.
+  func send(bye: Bye)
   /// Ends the transport, which calls the connection's `ended` once it is over.
   func close(_ reason: CloseReason, _ text: String)
+}
+
+extension DeviceTransport {
+  func send(bye: Bye) {
+    var bytes: [UInt8] = []
+    BrokerMessage.bye(bye).encode(into: &bytes)
+    send(message: bytes)
+  }
 }
 
 extension WebSocketConnection: DeviceTransport {

@@ -116,14 +116,19 @@ package struct Broker: Service {
     }
   }
 
-  /// Tells every link that the broker stops, and when to come back; waits for the acks that are due.
+  /// Tells every link that the broker stops, and each when to come back; waits for the acks that are
+  /// due. Nobody is let in any more.
   private func drain(_ parts: BrokerParts) async {
+    parts.admission.stop()
     let links = parts.registry.links
     logger.info("Stopping", metadata: ["links": "\(links.count)"])
-    let bye = Bye(
-      reason: "the broker is restarting",
-      reconnectAfter: .milliseconds(500)...(.milliseconds(500) + configuration.reconnectSpread))
-    for link in links { link.goodbye(bye, .serviceRestart) }
+    let spread = ReturnSpread(
+      devices: links.count, perSecond: configuration.admission.arrivalsPerSecond / 2,
+      shortest: configuration.reconnectSpread, first: .milliseconds(500))
+    for (index, link) in links.enumerated() {
+      let bye = Bye(reason: "the broker is restarting", reconnectAfter: spread[index])
+      link.goodbye(bye, .serviceRestart)
+    }
     parts.readers.closeAll(code: 1012, reason: "the broker is restarting")
     let deadline = ContinuousClock.now + configuration.devices.drainTime + .milliseconds(100)
     while !parts.registry.links.isEmpty, ContinuousClock.now < deadline {

@@ -27,13 +27,16 @@ package struct BrokerConfiguration: Sendable {
   package var requestTimeout: Duration = .seconds(10)
   /// What device links are promised and asked.
   package var devices = DeviceSession.Policy()
+  /// How many devices are let in, and when they are told to come back.
+  package var admission = Admission.Policy()
   /// Nil where permessage-deflate is declined.
   package var compression: Compression? = Compression(level: 1, windowBits: 10)
   /// How packs are grouped and bounded on their way to the store.
   package var ingest = IngestPipeline.Configuration()
   /// How long a link may take to finish its closing handshake.
   package var closeTimeout: Duration = .seconds(3)
-  /// How widely agents told of a stop are spread when they come back.
+  /// How widely agents told of a stop are spread when they come back, at least: a large fleet is
+  /// spread so that half of `admission.arrivalsPerSecond` come in a second.
   package var reconnectSpread: Duration = .seconds(5)
 
   /// The defaults above, at an address and with a folder.

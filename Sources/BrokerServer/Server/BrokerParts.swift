@@ -18,6 +18,9 @@ struct BrokerParts: Sendable {
   let metrics: BrokerMetrics
   let prometheus: PrometheusRegistry
   let links: LinkServices
+  let admission: AdmissionDesk
+  let loops: [any EventLoop]
+  let maxConnections: Int
   /// Changes of presence on their way from the loops to the hub.
   let presence: AsyncStream<DeviceStatus>
   let presenceEnds: @Sendable () -> Void
@@ -29,6 +32,8 @@ struct BrokerParts: Sendable {
   ) {
     self.store = store
     self.now = now
+    self.loops = loops
+    maxConnections = configuration.maxConnections
     prometheus = PrometheusRegistry()
     metrics = BrokerMetrics(factory: prometheus)
     health = StoreHealth()
@@ -47,11 +52,21 @@ struct BrokerParts: Sendable {
       health: health, configuration: configuration.ingest, metrics: metrics, logger: logger,
       now: now, committed: { await hub.committed($0) })
     let (began, beganWall) = (ContinuousClock.now, now())
+    let steady: @Sendable () -> Timestamp = { beganWall + began.duration(to: .now) }
+    let (pipeline, health, metrics) = (pipeline, health, metrics)
+    let maxQueued = Double(configuration.ingest.maxQueuedRecords)
+    admission = AdmissionDesk(
+      policy: configuration.admission,
+      load: {
+        Admission.Load(
+          queueShare: Double(pipeline.waitingRecords) / maxQueued,
+          storeAvailable: health.problem == nil)
+      }, now: steady, refused: { metrics.linkRefused($0) })
     links = LinkServices(
       pipeline: pipeline, decoders: LoopDecoders(loops: loops), registry: registry, hub: hub,
-      readers: readers, metrics: metrics, devicePolicy: configuration.devices,
-      server: BrokerParts.version, logger: logger, now: now,
-      steady: { beganWall + began.duration(to: .now) })
+      readers: readers, metrics: metrics, admission: admission,
+      devicePolicy: configuration.devices, server: BrokerParts.version, logger: logger, now: now,
+      steady: steady)
   }
 
   /// What the gauges show now.

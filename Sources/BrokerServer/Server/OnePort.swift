@@ -53,6 +53,9 @@ struct OnePort: Sendable {
             "An open broker wants /v1/device?device=ID, a name of 1 to 64 bytes (RFC 8428 4.5.1).\n"
         ))
     }
+    if case .comeBack(let wait, let cause) = links.admission.arrival() {
+      return .refuse(.comeBack(after: wait, cause))
+    }
     let links = links
     return .upgrade(
       WebSocketAcceptance(
