@@ -55,7 +55,8 @@ enum SketchMapping {
       let error = ((a * s + b) * s + c) * s - target
       s -= error / ((3 * a * s + 2 * b) * s + c)
     }
-    let bounded = min(max(exponent, -1022), 1023)
+    // The bucket of the smallest normal magnitude begins below it.
+    let bounded = min(max(exponent, -1023), 1023)
     let power = Double(sign: .plus, exponent: Int(bounded), significand: 1)
     return power * (1 + min(max(s, 0), 1))
   }
