@@ -8,6 +8,8 @@ import Testing
 struct DeviceRegistryTests {
   final class Link: DeviceLinkHandle {
     let fence = LinkFence()
+    var lastHeard: Timestamp { heard.withLock { $0 } }
+    let heard = Mutex(Timestamp(seconds: 1_800_000_000))
 
     func send(_ message: BrokerMessage) {}
     func packsCommitted(_ ranges: SequenceRanges) {}
@@ -26,10 +28,10 @@ struct DeviceRegistryTests {
 
   private func attach(
     _ registry: DeviceRegistry, _ device: DeviceID, _ link: Link, session: String = "s",
-    epoch: String = "e", resume: String? = nil, at time: Timestamp? = nil
+    boot: String = "b", epoch: String = "e", resume: String? = nil, at time: Timestamp? = nil
   ) -> DeviceRegistry.Attachment {
     let hello = Hello(
-      agent: Software(name: "a", version: "1"), boot: "b", epoch: epoch, resume: resume)
+      agent: Software(name: "a", version: "1"), boot: boot, epoch: epoch, resume: resume)
     return registry.attach(
       device: device, hello: hello, session: session, link: link,
       summary: LinkSummary(transport: .webSocket, remoteAddress: nil, since: now),
@@ -177,6 +179,57 @@ struct DeviceRegistryTests {
       registry.detach(
         device: device, generation: attachment.generation, cause: .revoked, now: now) == nil)
     #expect(seen.withLock { $0.last?.isForgotten } == true)
+  }
+
+  @Test("Two devices under one name are told apart, reported once, and take turns")
+  func twins() throws {
+    let device = try DeviceID("pi-7")
+    let registry = DeviceRegistry()
+    #expect(attach(registry, device, Link(), boot: "b1").duplicate == nil)
+    #expect(attach(registry, device, Link(), boot: "b2").duplicate == nil, "it may have restarted")
+    let returned = attach(registry, device, Link(), boot: "b1", at: now + .seconds(1))
+    #expect(returned.duplicate?.times == 1)
+    #expect(registry[device]?.duplicate?.since == now + .seconds(1))
+    let other = Hello(agent: Software(name: "a", version: "1"), boot: "b2", epoch: "e")
+    #expect(registry.wait(for: device, other, steady: now + .seconds(3)) == .seconds(8))
+    #expect(registry.wait(for: device, other, steady: now + .seconds(11)) == nil)
+    // The device itself may always hand over.
+    var own = other
+    own.resume = "s"
+    #expect(registry.wait(for: device, own, steady: now + .seconds(3)) == nil)
+    let again = attach(registry, device, Link(), boot: "b2", at: now + .seconds(12))
+    #expect(again.duplicate == nil, "it was said a moment ago")
+    #expect(again.status.duplicate?.times == 2)
+    var json = JSONWriter()
+    DeviceJSON.write(again.status, to: &json)
+    #expect(
+      String(decoding: json.bytes, as: UTF8.self).contains(
+        #""duplicate":{"since":1800000001,"last":1800000012,"times":2,"addresses":[null,null]}"#))
+  }
+
+  @Test("How the last links ended is kept with the device, as both sides saw it, and goes with it")
+  func histories() throws {
+    let device = try DeviceID("pi-7")
+    let registry = DeviceRegistry()
+    var hello = Hello(agent: Software(name: "a", version: "1"), boot: "b", epoch: "e")
+    hello.path = PathReport(network: "wifi 10.0.0.1", safeSeconds: 40)
+    hello.lastLink = LinkEnd(cause: "idle-cut", livedSeconds: 100, idleSeconds: 60)
+    _ = registry.attach(
+      device: device, hello: hello, session: "s", link: Link(),
+      summary: LinkSummary(transport: .http, remoteAddress: "192.0.2.7", since: now), now: now)
+    for second in 0..<20 {
+      registry.keep(
+        ObservedLinkEnd(
+          seenBy: .broker, at: now + .seconds(second), cause: "silent", transport: "http",
+          livedSeconds: 1, idleSeconds: 1, closeCode: 4001), of: device)
+    }
+    let history = try #require(registry.linkHistories { _, _ in true }.first?.history)
+    #expect(history.network == NetworkKey(name: "wifi 10.0.0.1", source: "192.0.2.0/24"))
+    #expect(history.path?.safeSeconds == 40)
+    #expect(history.ends.map(\.at) == (14..<20).map { now + .seconds($0) })
+    #expect(registry.linkHistories { status, _ in status.presence == .offline }.isEmpty)
+    #expect(registry.forget(device))
+    #expect(registry.linkHistories { _, _ in true }.isEmpty)
   }
 
   @Test("Changes are told in order")

@@ -13,6 +13,12 @@ struct DeviceEntry {
   /// A link that was handed over and may still be read, with its generation.
   private(set) var older: (generation: UInt64, link: any DeviceLinkHandle)?
   var spareLinks = 0
+  /// What the newest link's agent says of itself, and when it arrived by the clock that never jumps.
+  private var identity: TwinWatch.Identity?
+  private var arrived = Timestamp.distantPast
+  private var twins = TwinWatch()
+  /// What is known of the device's path and the last ends of its links.
+  var history = DeviceLinkHistory()
 
   init(status: DeviceStatus, generation: UInt64) {
     self.status = status
@@ -33,6 +39,45 @@ struct DeviceEntry {
   /// the clock was set back.
   static func generation(at time: Timestamp) -> UInt64 {
     UInt64(clamping: time.microseconds / 1_000)
+  }
+
+  /// How long an arrival has to wait because another device of this name has its turn.
+  func wait(for hello: Hello, now: Timestamp, _ policy: TwinWatch.Policy) -> Duration? {
+    guard hello.resume != session, let present else { return nil }
+    return twins.wait(of: TwinWatch.Identity(hello), for: present, now: now, policy)
+  }
+
+  /// Looks whether an arrival is another device's; to be called before ``endLinks(for:)``.
+  ///
+  /// - Parameters:
+  ///   - hello: what it says of itself.
+  ///   - address: where it comes from.
+  ///   - steady: the time of the clock that never jumps.
+  ///   - now: the wall clock, for the report.
+  ///   - policy: the constants.
+  /// - Returns: the report, where it is to be told.
+  mutating func watchTwins(
+    _ hello: Hello, from address: String?, steady: Timestamp, now: Timestamp,
+    _ policy: TwinWatch.Policy
+  ) -> DuplicateReport? {
+    // Only the device itself knows the name of its session.
+    guard hello.resume != session, let present else { return nil }
+    let finding = twins.arrived(
+      TwinWatch.Identity(hello), replacing: present, now: steady, policy)
+    guard finding != .none else { return nil }
+    var report =
+      status.duplicate ?? DuplicateReport(since: now, last: now, times: 0, addresses: [])
+    if now - report.last > policy.memory { report.since = now }
+    report.last = now
+    report.times += 1
+    report.addresses = [address, status.link?.remoteAddress]
+    status.duplicate = report
+    return finding == .newTwins ? report : nil
+  }
+
+  private var present: TwinWatch.Present? {
+    guard let link, let identity else { return nil }
+    return TwinWatch.Present(identity: identity, since: arrived, lastHeard: link.lastHeard)
   }
 
   /// Ends the present link in favour of a new one, and any older that was still read. What may change
@@ -58,8 +103,10 @@ struct DeviceEntry {
   /// Makes a link the device's newest.
   mutating func enter(
     _ link: any DeviceLinkHandle, session: String, hello: Hello, summary: LinkSummary,
-    now: Timestamp
+    steady: Timestamp, now: Timestamp
   ) {
+    identity = TwinWatch.Identity(hello)
+    arrived = steady
     generation = max(generation + 1, DeviceEntry.generation(at: now))
     self.link = link
     self.session = session

@@ -3,7 +3,7 @@ package import TelemetryModel
 
 /// The wire form of a device, the same in REST and on the live link.
 package enum DeviceJSON {
-  /// `{device, state, since, cause?, labels, agent, link}`.
+  /// `{device, state, since, cause?, labels, agent, link, duplicate?}`.
   package static func write(_ status: DeviceStatus, to json: inout JSONWriter) {
     json.object { json in
       writePresence(status, to: &json)
@@ -12,6 +12,10 @@ package enum DeviceJSON {
       if !status.operatorLabels.isEmpty {
         json.key("operatorLabels")
         SeriesJSON.write(labels: status.operatorLabels, to: &json)
+      }
+      if let duplicate = status.duplicate {
+        json.key("duplicate")
+        write(duplicate, to: &json)
       }
       if status.isForgotten {
         json.key("forgotten")
@@ -42,6 +46,25 @@ package enum DeviceJSON {
         }
       } else {
         json.writeNull()
+      }
+    }
+  }
+
+  /// `{since, last, times, addresses}`.
+  private static func write(_ duplicate: DuplicateReport, to json: inout JSONWriter) {
+    json.object { json in
+      json.key("since")
+      json.write(duplicate.since)
+      json.key("last")
+      json.write(duplicate.last)
+      json.key("times")
+      json.write(duplicate.times)
+      json.key("addresses")
+      json.array { json in
+        for address in duplicate.addresses {
+          json.element()
+          if let address { json.write(address) } else { json.writeNull() }
+        }
       }
     }
   }

@@ -9,12 +9,14 @@ package import TelemetryModel
 package final class DeviceRegistry: Sendable {
   private let entries: Mutex<[DeviceID: DeviceEntry]>
   private let changes = Atomic<UInt64>(0)
+  private let twins: TwinWatch.Policy
   private let changed: @Sendable (DeviceStatus) -> Void
 
   /// Starts with what the store remembers, all of it offline. `changed` is told of every change of
   /// presence or labels, under no lock.
   package init(
-    _ known: [StoredDevice] = [], changed: @escaping @Sendable (DeviceStatus) -> Void = { _ in }
+    _ known: [StoredDevice] = [], twins: TwinWatch.Policy = TwinWatch.Policy(),
+    changed: @escaping @Sendable (DeviceStatus) -> Void = { _ in }
   ) {
     var entries: [DeviceID: DeviceEntry] = [:]
     for device in known {
@@ -26,6 +28,7 @@ package final class DeviceRegistry: Sendable {
         status: status, generation: DeviceEntry.generation(at: device.lastSeen))
     }
     self.entries = Mutex(entries)
+    self.twins = twins
     self.changed = changed
   }
 
@@ -45,20 +48,36 @@ package final class DeviceRegistry: Sendable {
     package var older: [Older]
     /// The device as it is now.
     package var status: DeviceStatus
+    /// Two devices use this name; set once in a while.
+    package var duplicate: DuplicateReport?
+  }
+
+  /// How long a device's new link has to wait, because another device under the same name has its
+  /// turn; nil where it may ``attach(device:hello:session:link:summary:now:steady:)``. `steady` is the
+  /// time of the clock that never jumps.
+  package func wait(for device: DeviceID, _ hello: Hello, steady: Timestamp) -> Duration? {
+    entries.withLock { $0[device]?.wait(for: hello, now: steady, twins) }
   }
 
   /// Enters a device's new link, named `session`, which wins over any older one at once. Older ones
-  /// are fenced before this returns; only one that is handed over may still bring packs.
+  /// are fenced before this returns; only one that is handed over may still bring packs. `steady` is the
+  /// time of the clock that never jumps; by default `now`.
   package func attach(
     device: DeviceID, hello: Hello, session: String, link: any DeviceLinkHandle,
-    summary: LinkSummary, now: Timestamp
+    summary: LinkSummary, now: Timestamp, steady: Timestamp? = nil
   ) -> Attachment {
+    let steady = steady ?? now
     let attachment = entries.withLock { entries in
       var entry = entries[device] ?? DeviceEntry(new: device, now: now)
+      let duplicate = entry.watchTwins(
+        hello, from: summary.remoteAddress, steady: steady, now: now, twins)
       let older = entry.endLinks(for: hello)
-      entry.enter(link, session: session, hello: hello, summary: summary, now: now)
+      entry.enter(
+        link, session: session, hello: hello, summary: summary, steady: steady, now: now)
+      entry.history.arrived(hello, from: summary.remoteAddress, now: now)
       entries[device] = entry
-      return Attachment(generation: entry.generation, older: older, status: entry.status)
+      return Attachment(
+        generation: entry.generation, older: older, status: entry.status, duplicate: duplicate)
     }
     announce(attachment.status)
     return attachment
@@ -80,6 +99,20 @@ package final class DeviceRegistry: Sendable {
     }
     if let status { announce(status) }
     return status
+  }
+
+  /// Keeps how a link of a device ended; does nothing where the device was forgotten.
+  package func keep(_ end: ObservedLinkEnd, of device: DeviceID) {
+    entries.withLock { $0[device]?.history.keep(end) }
+  }
+
+  /// Devices that a predicate takes, by name, with what is known of their links.
+  package func linkHistories(
+    where predicate: (DeviceStatus, DeviceLinkHistory) -> Bool
+  ) -> [(status: DeviceStatus, history: DeviceLinkHistory)] {
+    let everything = entries.withLock { $0.values.map { (status: $0.status, history: $0.history) } }
+    return everything.filter { predicate($0.status, $0.history) }
+      .sorted { $0.status.device < $1.status.device }
   }
 
   /// Changes the labels that operators have set; nil if there is no such device.

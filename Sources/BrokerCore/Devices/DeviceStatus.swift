@@ -34,6 +34,9 @@ package struct DeviceStatus: Hashable, Sendable {
   package var agent: Software?
   /// The link it has, or nil.
   package var link: LinkSummary?
+  /// Set where two devices were told apart that use this name; stays until the broker restarts, or
+  /// they are told apart anew after hours of peace.
+  package var duplicate: DuplicateReport?
   /// Whether an operator has just had it forgotten: the last that is heard of it.
   package var isForgotten = false
 

@@ -16,6 +16,7 @@ package final class BrokerMetrics: Sendable {
   private let linksRefused: [Admission.Cause: Counter]
   private let handovers: Counter
   private let spareLinks: Counter
+  private let duplicates: Counter
   private let devicesOnline: Gauge
   private let devicesKnown: Gauge
   private let series: Gauge
@@ -59,6 +60,7 @@ package final class BrokerMetrics: Sendable {
     linksRefused = each { counter("hawser_links_refused_total", [("cause", $0.rawValue)]) }
     handovers = counter("hawser_handovers_total")
     spareLinks = counter("hawser_spare_links_total")
+    duplicates = counter("hawser_duplicate_devices_total")
     devicesOnline = gauge("hawser_devices_online")
     devicesKnown = gauge("hawser_devices_known")
     series = gauge("hawser_series")
@@ -86,6 +88,11 @@ package final class BrokerMetrics: Sendable {
   /// A device was told to come back later.
   package func linkRefused(_ cause: Admission.Cause) {
     linksRefused[cause]?.increment()
+  }
+
+  /// Two devices were found under one name; counted again every hour while they go on.
+  package func duplicateFound() {
+    duplicates.increment()
   }
 
   /// A device opened a spare link.

@@ -33,6 +33,8 @@ package struct Admission: Sendable {
     case storeUnavailable
     /// The broker stops.
     case stopping
+    /// Another device has the same name, and its turn.
+    case duplicateDevice
     /// As many HTTP sessions as the broker may hold.
     case tooManySessions
   }

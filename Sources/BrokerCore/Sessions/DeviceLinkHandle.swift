@@ -7,6 +7,9 @@ package protocol DeviceLinkHandle: AnyObject, Sendable {
   /// Shut by the registry in the moment in which a newer link wins.
   var fence: LinkFence { get }
 
+  /// When anything was heard of the device over this link, by the clock that never jumps.
+  var lastHeard: Timestamp { get }
+
   /// Sends a message to the device; nothing happens where the link is over, was handed over or is
   /// fenced. A request carries an id from ``BrokerRequestID``; its answer comes to the
   /// ``DeviceCommandSink``.

@@ -1,3 +1,5 @@
+package import DeviceProtocol
+
 extension DeviceSession {
   /// What the broker promises and asks of links.
   package struct Policy: Sendable {
@@ -23,6 +25,11 @@ extension DeviceSession {
     package var probeSlack: Duration = .seconds(30)
     /// How many spare links a device may have at once.
     package var maxSpareLinks = 2
+
+    /// What a device is told where nothing is known of its path.
+    package var heartbeat: HeartbeatPolicy {
+      HeartbeatPolicy(interval: heartbeatInterval, timeout: silenceTimeout)
+    }
 
     /// The most ranges in an ack that is repeated.
     static let repeatedRanges = 64

@@ -62,7 +62,8 @@ package struct DeviceSession: Sendable {
   let policy: Policy
   private let repeatsAcks: Bool
   var state: State
-  private var lastHeard: Timestamp
+  /// When anything was heard of the agent.
+  package private(set) var lastHeard: Timestamp
   private var silenceTimeout: Duration
   /// Packs and gaps that were taken and are not acked yet.
   private var packsInFlight = SequenceRanges()
@@ -159,9 +160,7 @@ package struct DeviceSession: Sendable {
     guard case .opening(let request) = state else { return [] }
     state = .open
     lastHeard = now
-    let heartbeat =
-      heartbeat
-      ?? HeartbeatPolicy(interval: policy.heartbeatInterval, timeout: policy.silenceTimeout)
+    let heartbeat = heartbeat ?? policy.heartbeat
     silenceTimeout = heartbeat.timeout
     let welcome = Welcome(
       session: session, generation: generation, acked: acked, now: wall ?? now,

@@ -18,6 +18,9 @@ struct BrokerRoutes {
       store: parts.store, catalog: parts.catalog, registry: parts.registry, now: parts.now,
       kept: { _ in nil }
     ).add(to: router)
+    LinkRoutes(
+      registry: parts.registry, statistics: parts.links.statistics, steady: parts.links.steady
+    ).add(to: router)
     DeviceSessionRoutes(
       links: parts.links, sessions: HTTPDeviceSessions(), loops: parts.loops,
       maxSessions: parts.maxConnections

@@ -1,6 +1,7 @@
 import BrokerCore
 import DeviceProtocol
 import NIOCore
+import Synchronization
 import TelemetryModel
 
 // How a session's decisions are carried out.
@@ -100,7 +101,16 @@ extension DeviceConnection {
   /// Asks the agent to come back later; it keeps what is not acked.
   func overloaded(_ cause: Admission.Cause) {
     guard !session.isClosed else { return }
-    let comeBack = services.admission.comeBack(cause)
+    turnAway(cause, comeBack: services.admission.comeBack(cause))
+  }
+
+  /// Asks the agent to come back when another device's turn is over.
+  func turnAway(_ cause: Admission.Cause, until wait: Duration) {
+    services.metrics.linkRefused(cause)
+    turnAway(cause, comeBack: wait...(wait * 1.2))
+  }
+
+  private func turnAway(_ cause: Admission.Cause, comeBack: ClosedRange<Duration>) {
     transport?.send(bye: Bye(reason: cause.text, reconnectAfter: comeBack))
     carryOut(session.close(.overloaded, cause.text))
   }
@@ -109,6 +119,7 @@ extension DeviceConnection {
 /// A link as other threads hold it: everything hops to the link's loop.
 final class DeviceConnectionRemote: DeviceLinkHandle, PackOrigin {
   let fence = LinkFence()
+  private let heardAt = Atomic(Timestamp.distantPast.microseconds)
   private let link: NIOLoopBound<DeviceConnection>
   private let loop: any EventLoop
 
@@ -116,6 +127,12 @@ final class DeviceConnectionRemote: DeviceLinkHandle, PackOrigin {
   init(_ link: DeviceConnection, loop: any EventLoop) {
     self.link = NIOLoopBound(link, eventLoop: loop)
     self.loop = loop
+  }
+
+  var lastHeard: Timestamp { Timestamp(microseconds: heardAt.load(ordering: .relaxed)) }
+
+  func heard(_ now: Timestamp) {
+    heardAt.store(now.microseconds, ordering: .relaxed)
   }
 
   private func hop(_ body: @escaping @Sendable (DeviceConnection) -> Void) {

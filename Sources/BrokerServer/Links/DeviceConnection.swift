@@ -19,6 +19,9 @@ final class DeviceConnection {
   var closeReason: CloseReason?
   var countsAsSpare = false
   var kind = LinkTransport.webSocket
+  /// Where the link comes from, and since when it has had a session.
+  private var network = NetworkKey.others
+  private var openedAt = Timestamp.distantPast
   /// Wakes the session when it may have to end; one place in the loop's timing wheel.
   private lazy var timer = CallbackTimer { [weak self] _ in self?.deadlinePassed() }
 
@@ -49,12 +52,16 @@ final class DeviceConnection {
     }
     // The registry fences a link a moment before the link is told why.
     if let remote, remote.fence.isShut { return }
-    carryOut(session.received(message, now: services.steady(), wall: services.now()), text)
+    let now = services.steady()
+    remote?.heard(now)
+    carryOut(session.received(message, now: now, wall: services.now()), text)
   }
 
   /// A sign of life that is no message.
   func heard() {
-    session.heard(now: services.steady())
+    let now = services.steady()
+    remote?.heard(now)
+    session.heard(now: now)
   }
 
   /// The transport is over; `cause` holds unless this side closed it.
@@ -68,7 +75,7 @@ final class DeviceConnection {
     guard let generation else { return }
     let cause = wasHandedOver ? .handedOver : closeReason.map(LinkEndCause.init(closing:)) ?? cause
     let now = services.now()
-    services.metrics.linkEnded(cause, kind)
+    count(cause, now: now)
     if let status = services.registry.detach(
       device: device, generation: generation, cause: cause, now: now)
     {
@@ -82,15 +89,32 @@ final class DeviceConnection {
       ])
   }
 
+  private func count(_ cause: LinkEndCause, now: Timestamp) {
+    services.metrics.linkEnded(cause, kind)
+    let steady = services.steady()
+    services.statistics.ended(cause, kind, on: network, now: steady)
+    services.registry.keep(
+      ObservedLinkEnd(
+        seenBy: .broker, at: now, cause: cause.rawValue, transport: kind.rawValue,
+        livedSeconds: (steady - openedAt).inSeconds,
+        idleSeconds: (steady - session.lastHeard).inSeconds,
+        closeCode: closeReason.map { Int($0.code) }),
+      of: device)
+  }
+
   // MARK: - From elsewhere, by way of the remote
 
   func opened(_ acked: SequenceRanges, _ hello: Hello) {
     guard let transport, let remote, !session.isClosed else { return }
-    let now = services.now()
+    let (now, steady) = (services.now(), services.steady())
+    if let wait = services.registry.wait(for: device, hello, steady: steady) {
+      return turnAway(.duplicateDevice, until: wait)
+    }
     let name = services.newSessionID()
     let summary = LinkSummary(transport: kind, remoteAddress: transport.remoteIP, since: now)
     let attachment = services.registry.attach(
-      device: device, hello: hello, session: name, link: remote, summary: summary, now: now)
+      device: device, hello: hello, session: name, link: remote, summary: summary, now: now,
+      steady: steady)
     generation = attachment.generation
     let isHandover = attachment.tellOlder()
     services.pipeline.remember(StoredDevice(attachment.status, lastSeen: now))
@@ -102,13 +126,28 @@ final class DeviceConnection {
         "agent": "\(hello.agent.name) \(hello.agent.version)", "transport": "\(kind.rawValue)",
         "lastLink": "\(hello.lastLink?.cause ?? "none")", "handover": "\(isHandover)",
       ])
+    if let duplicate = attachment.duplicate { report(duplicate) }
+    network = NetworkKey(name: hello.path?.network, address: transport.remoteIP)
+    openedAt = steady
+    let heartbeat = services.statistics.opened(
+      hello, by: device, on: network, usual: services.devicePolicy.heartbeat, now: steady)
     transport.sessionOpened(name)
     carryOut(
       session.opened(
-        session: name, generation: attachment.generation, acked: acked, server: services.server,
-        now: services.steady(), wall: now))
+        session: name, generation: attachment.generation, acked: acked, heartbeat: heartbeat,
+        server: services.server, now: steady, wall: now))
     services.commands?.linkOpened(device, generation: attachment.generation, link: remote)
     armTimer()
+  }
+
+  private func report(_ duplicate: DuplicateReport) {
+    services.metrics.duplicateFound()
+    services.logger.warning(
+      "Two devices use one name and take it from each other",
+      metadata: [
+        "device": "\(device)", "times": "\(duplicate.times)",
+        "addresses": "\(duplicate.addresses.map { $0 ?? "unknown" })",
+      ])
   }
 
   func notOpened() {

@@ -11,6 +11,7 @@ struct LinkServices: Sendable {
   let hub: LiveHub
   let readers: LiveReaders
   let metrics: BrokerMetrics
+  let statistics: LinkStatistics
   let admission: AdmissionDesk
   let devicePolicy: DeviceSession.Policy
   let server: Software

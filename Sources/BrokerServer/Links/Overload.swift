@@ -12,6 +12,7 @@ extension Admission.Cause {
     case .queueFull: "Too much waits for the store."
     case .storeUnavailable: "The store is unavailable."
     case .stopping: "The broker is stopping."
+    case .duplicateDevice: "Another device is connected under this name."
     case .tooManySessions: "Too many sessions are open."
     }
   }

@@ -64,8 +64,9 @@ struct BrokerParts: Sendable {
       }, now: steady, refused: { metrics.linkRefused($0) })
     links = LinkServices(
       pipeline: pipeline, decoders: LoopDecoders(loops: loops), registry: registry, hub: hub,
-      readers: readers, metrics: metrics, admission: admission,
-      devicePolicy: configuration.devices, server: BrokerParts.version, logger: logger, now: now,
+      readers: readers, metrics: metrics, statistics: LinkStatistics(now: steady()),
+      admission: admission, devicePolicy: configuration.devices, server: BrokerParts.version,
+      logger: logger, now: now,
       steady: steady)
   }
 
