@@ -1,7 +1,8 @@
 import NIOCore
 
 /// The frames of one or more prepared messages in a row, put together once for all connections of a
-/// loop that are sent the same ones in the same order within a tick. Loop-bound, lives for that tick.
+/// loop that are sent the same ones in the same order within a tick. Loop-bound, lives for that tick, or
+/// until the slowest of them has written it.
 final class SharedBatch {
   /// All frames' bytes.
   let bytes: ByteBuffer
@@ -51,5 +52,11 @@ final class SharedBatch {
     let batch = SharedBatch(self, form)
     followers.append((form, batch))
     return batch
+  }
+
+  /// Lets go of every longer row. A connection whose reader is slow keeps its own row beyond the tick,
+  /// and must not keep with it what others were sent.
+  func forgetFollowers() {
+    followers.removeAll()
   }
 }

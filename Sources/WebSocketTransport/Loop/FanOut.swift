@@ -20,7 +20,9 @@ struct FanOut {
   private var lastBatch: SharedBatch?
 
   private var known: [Known] = []
-  private var beginning = SharedBatch()
+  private let beginning = SharedBatch()
+  /// Rows that have longer ones behind them.
+  private var extended: [SharedBatch] = []
   private var bytesLeft = Self.maximumBytes
 
   private static let maximumKnown = 32
@@ -100,6 +102,7 @@ struct FanOut {
       return nil
     }
     bytesLeft -= size
+    extended.append(row)
     return row.follow(with: form)
   }
 
@@ -111,7 +114,8 @@ struct FanOut {
     lastShared = nil
     lastEarlier = nil
     lastBatch = nil
-    beginning = SharedBatch()
+    for row in extended { row.forgetFollowers() }
+    extended.removeAll(keepingCapacity: true)
     bytesLeft = Self.maximumBytes
   }
 }

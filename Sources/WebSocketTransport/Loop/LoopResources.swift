@@ -38,10 +38,6 @@ package final class LoopResources {
     wheel = TimingWheel(eventLoop: eventLoop)
   }
 
-  deinit {
-    for connection in toFlush { connection.release() }
-  }
-
   // MARK: Streams
 
   /// Lends a stream for inflating; nil where zlib gets no memory.

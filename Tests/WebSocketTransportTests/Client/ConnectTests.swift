@@ -113,6 +113,23 @@ struct ConnectTests {
       .connect(.refused, toProxy: false), "ws://127.0.0.1:\(try await unusedPort())/")
   }
 
+  @Test("A server whose queue is full and stays so is given up at the deadline")
+  func noAnswerToConnecting() async throws {
+    let group = MultiThreadedEventLoopGroup.singleton
+    let server = try await ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 0)
+      .serverChannelOption(.autoRead, value: false)
+      .bind(host: "127.0.0.1", port: 0).get()
+    let port = try #require(server.localAddress?.port)
+    // Room for one that is never accepted; what comes behind it gets no answer at all.
+    let first = try await ClientBootstrap(group: group).connect(host: "127.0.0.1", port: port).get()
+    var configuration = WebSocketConfiguration()
+    configuration.handshakeTimeout = .milliseconds(400)
+    await expect(.timedOut(.connect), "ws://127.0.0.1:\(port)/", configuration)
+    try await first.close()
+    try await server.close()
+  }
+
   private func unusedPort() async throws -> Int {
     let server = try await ScriptedServer(.silent)
     let port = server.port

@@ -110,6 +110,28 @@ struct ClosingTests {
     #expect(peer.delegate.end?.cause == .failed(.keepaliveTimedOut))
   }
 
+  @Test("A peer that is not read from is never called silent")
+  func pausedIsNotSilent() throws {
+    var configuration = WebSocketConfiguration()
+    configuration.keepalive = .init(pingAfter: .seconds(20), timeout: .seconds(10))
+    let peer = try TestPeer(configuration)
+    let loop = peer.channel.embeddedEventLoop
+    loop.advanceTime(by: .seconds(21))
+    #expect(try peer.frames().count == 1)
+    // Its pong is on the way, but reading stops first.
+    peer.connection.pauseReading()
+    loop.advanceTime(by: .seconds(100))
+    #expect(peer.channel.isActive)
+    #expect(try peer.frames().isEmpty)
+    peer.connection.resumeReading()
+    loop.advanceTime(by: .seconds(19))
+    #expect(try peer.frames().isEmpty)
+    loop.advanceTime(by: .seconds(2))
+    #expect(try peer.frames().map(\.opcode) == [.ping])
+    loop.advanceTime(by: .seconds(11))
+    #expect(peer.delegate.end?.cause == .failed(.keepaliveTimedOut))
+  }
+
   @Test("Closing from within a delivery stops the deliveries behind it")
   func closingFromDelegate() throws {
     let peer = try TestPeer()

@@ -1,7 +1,8 @@
 import NIOCore
 import NIOEmbedded
 import Testing
-import WebSocketTransport
+
+@testable import WebSocketTransport
 
 struct OutboundTests {
   private let telemetry = (0..<40).map { index in
@@ -48,6 +49,19 @@ struct OutboundTests {
     #expect(data.flatMap(\.payload) == long)
     #expect(data.filter { $0.opcode == .binary }.count == 1)
     #expect(data.dropLast().allSatisfy { !$0.fin })
+  }
+
+  @Test("A control frame that waits behind a long message is never cut itself")
+  func controlFrameInBacklog() throws {
+    var configuration = WebSocketConfiguration()
+    configuration.fragmentBytes = 20
+    let peer = try TestPeer(configuration)
+    let reason = String(repeating: "r", count: 100)
+    peer.connection.send(binary: [UInt8](repeating: 7, count: 50))
+    peer.connection.close(code: 1001, reason: reason)
+    let frames = try peer.frames()
+    #expect(frames.map(\.opcode) == [.binary, .continuation, .continuation, .close])
+    #expect(frames.last?.payload == ClosePayload(code: 1001, reason: reason).bytes)
   }
 
   @Test("A prepared message is one and the same frame to every peer, compressed once")
@@ -98,6 +112,29 @@ struct OutboundTests {
         #expect(try peer.frames().map(\.payload) == expected[index])
       }
     }
+  }
+
+  @Test("A slow reader keeps what it is to be sent, and nothing of what others were")
+  func slowReaderAlone() throws {
+    let loop = EmbeddedEventLoop()
+    let slow = try TestPeer(loop: loop)
+    let quick = try TestPeer(loop: loop)
+    slow.channel.isWritable = false
+    slow.channel.pipeline.fireChannelWritabilityChanged()
+    let messages = (0..<4).map { PreparedMessage(binary: ByteBuffer(repeating: $0, count: 100)) }
+    slow.connection.send(messages[0])
+    for message in messages { quick.connection.send(message) }
+    weak let row = quick.connection.batch
+    #expect(row?.depth == 4)
+    #expect(try quick.frames().count == 4)
+    #expect(row == nil)
+    #expect(slow.connection.batch?.depth == 1)
+
+    // And what it is sent later comes behind it, in order.
+    for message in messages.dropFirst() { slow.connection.send(message) }
+    slow.channel.isWritable = true
+    slow.channel.pipeline.fireChannelWritabilityChanged()
+    #expect(try slow.frames().map { $0.payload.first } == [0, 1, 2, 3])
   }
 
   @Test("Prepared messages and messages with history mix freely")

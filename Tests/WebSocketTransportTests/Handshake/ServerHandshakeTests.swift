@@ -45,6 +45,7 @@ struct ServerHandshakeTests {
       ("Sec-WebSocket-Key", nil, 400), ("Sec-WebSocket-Key", "c2hvcnQ=", 400),
       ("Sec-WebSocket-Key", "not base 64 at all!!!!!!", 400), ("Host", nil, 400),
       ("Sec-WebSocket-Protocol", "a, a", 400), ("Sec-WebSocket-Protocol", "a b", 400),
+      ("Sec-WebSocket-Protocol", " , ", 400),
       ("Sec-WebSocket-Extensions", "a; =", 400), ("Content-Length", "5", 400),
       ("Transfer-Encoding", "chunked", 400),
     ] as [(String, String?, UInt)])
@@ -60,6 +61,17 @@ struct ServerHandshakeTests {
     if status == 426 {
       #expect(refusal.headers["Sec-WebSocket-Version"] == ["13"])
       #expect(refusal.headers["Upgrade"] == ["websocket"])
+    }
+  }
+
+  @Test("Empty elements of the subprotocols are passed over (RFC 9110 §5.6.1)")
+  func emptyElements() {
+    var headers = good
+    headers.add(name: "Sec-WebSocket-Protocol", value: "other,, ,")
+    headers.add(name: "Sec-WebSocket-Protocol", value: ",hawser.device.v1")
+    guard case .accept(_, "hawser.device.v1", _) = answer(headers) else {
+      Issue.record("not accepted")
+      return
     }
   }
 
