@@ -1,5 +1,5 @@
 package import NIOCore
-import NIOSSL
+package import NIOSSL
 
 /// What a server shows its clients, read once and used for any number of connections.
 package struct ServerTLS: Sendable {
@@ -12,15 +12,21 @@ package struct ServerTLS: Sendable {
       NIOSSLCertificateSource.certificate($0)
     }
     let key = try NIOSSLPrivateKey(file: keyFile, format: .pem)
-    var configuration = TLSConfiguration.makeServerConfiguration(
-      certificateChain: chain, privateKey: .privateKey(key))
+    try self.init(.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
+  }
+
+  /// Any other configuration. Throws what BoringSSL says against it.
+  package init(_ configuration: TLSConfiguration) throws {
+    var configuration = configuration
     configuration.minimumTLSVersion = .tlsv12
     context = try NIOSSLContext(configuration: configuration)
   }
 
-  /// Puts TLS into a fresh connection's pipeline; call on the channel's loop, before
-  /// `FirstRequestHandler` is added.
+  /// Puts TLS, in as little memory as can be, into a fresh connection's pipeline; call on the channel's
+  /// loop, before `FirstRequestHandler` is added.
   package func addHandler(to channel: any Channel) throws {
-    try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+    try channel.pipeline.syncOperations.addHandlers([
+      FirstFlightHandler(), NIOSSLServerHandler(context: context), FirstPlaintextHandler(),
+    ])
   }
 }

@@ -19,7 +19,7 @@ struct ConnectTests {
 
   @Test("wss to a name and to an address, with an authority of our own")
   func tls() async throws {
-    let server = try await LoopbackServer.start(tls: TestCertificates.serverContext())
+    let server = try await LoopbackServer.start(tls: TestCertificates.server())
     for host in ["localhost", "127.0.0.1"] {
       let (echoed, end) = try await converse(
         to: "wss://\(host):\(server.port)/", tls: trusted)
@@ -31,7 +31,7 @@ struct ConnectTests {
 
   @Test("A certificate nobody vouches for is told apart from a peer that speaks no TLS")
   func tlsFailures() async throws {
-    let secure = try await LoopbackServer.start(tls: TestCertificates.serverContext())
+    let secure = try await LoopbackServer.start(tls: TestCertificates.server())
     await expect(
       .tls(.certificateNotTrusted), "wss://localhost:\(secure.port)/", tls: try ClientTLS())
     try await secure.stop()
@@ -45,7 +45,7 @@ struct ConnectTests {
 
   @Test("Through a proxy's tunnel, with and without TLS and credentials")
   func proxies() async throws {
-    let secure = try await LoopbackServer.start(tls: TestCertificates.serverContext())
+    let secure = try await LoopbackServer.start(tls: TestCertificates.server())
     let plain = try await LoopbackServer.start()
     let basic = "Basic \(Base64.encode(Array("user:pass word".utf8)))"
     for (scheme, server) in [("wss", secure), ("ws", plain)] {

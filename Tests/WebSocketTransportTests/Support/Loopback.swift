@@ -1,7 +1,6 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import NIOSSL
 import Testing
 import WebSocketTransport
 
@@ -12,7 +11,7 @@ struct LoopbackServer {
   var port: Int { channel.localAddress?.port ?? 0 }
 
   static func start(
-    _ configuration: WebSocketConfiguration = .init(), tls: NIOSSLContext? = nil,
+    _ configuration: WebSocketConfiguration = .init(), tls: ServerTLS? = nil,
     decide: @escaping FirstRequestHandler.Decide = { _, channel in
       channel.eventLoop.makeSucceededFuture(.upgrade(.init { EchoDelegate() }))
     }
@@ -23,9 +22,7 @@ struct LoopbackServer {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          if let tls {
-            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
-          }
+          try tls?.addHandler(to: channel)
           try channel.pipeline.syncOperations.addHandler(
             FirstRequestHandler(
               configuration: shared, decide: decide, installHTTP: Self.installHello))

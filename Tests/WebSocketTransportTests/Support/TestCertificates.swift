@@ -1,4 +1,5 @@
 import NIOSSL
+import WebSocketTransport
 
 /// An authority made for these tests, and what it signed for localhost and 127.0.0.1. The key is worth
 /// nothing: nobody but a test trusts the authority.
@@ -39,10 +40,10 @@ enum TestCertificates {
     -----END PRIVATE KEY-----
     """
 
-  static func serverContext() throws -> NIOSSLContext {
+  static func server() throws -> ServerTLS {
     let certificates = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8))
-    return try NIOSSLContext(
-      configuration: .makeServerConfiguration(
+    return try ServerTLS(
+      .makeServerConfiguration(
         certificateChain: certificates.map { .certificate($0) },
         privateKey: .privateKey(NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))))
   }
