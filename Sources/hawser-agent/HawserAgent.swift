@@ -8,7 +8,8 @@ struct HawserAgent: AsyncParsableCommand {
     abstract: "Sends a machine's readings to a Hawser broker, over whatever network there is.",
     version: AgentVersion.text,
     subcommands: [
-      RunCommand.self, SensorsCommand.self, CheckConfigCommand.self, VersionCommand.self,
+      RunCommand.self, SensorsCommand.self, DiagnoseCommand.self, CheckConfigCommand.self,
+      VersionCommand.self,
     ])
 }
 

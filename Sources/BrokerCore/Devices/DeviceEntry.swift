@@ -12,7 +12,6 @@ struct DeviceEntry {
   private(set) var epoch = ""
   /// A link that was handed over and may still be read, with its generation.
   private(set) var older: (generation: UInt64, link: any DeviceLinkHandle)?
-  var spareLinks = 0
   /// What the newest link's agent says of itself, and when it arrived by the clock that never jumps.
   private var identity: TwinWatch.Identity?
   private var arrived = Timestamp.distantPast

@@ -8,6 +8,8 @@ package import TelemetryModel
 /// the order in which they happen for each device.
 package final class DeviceRegistry: Sendable {
   private let entries: Mutex<[DeviceID: DeviceEntry]>
+  /// Of each device that has any.
+  private let spareLinks = Mutex<[DeviceID: Int]>([:])
   private let changes = Atomic<UInt64>(0)
   private let twins: TwinWatch.Policy
   private let changed: @Sendable (DeviceStatus) -> Void
@@ -170,19 +172,23 @@ package final class DeviceRegistry: Sendable {
     }
   }
 
-  /// Counts one more spare link of a device; false, and nothing counted, where it has `limit` or was
-  /// never here.
+  /// Counts one more spare link of a device; false, and nothing counted, where it has `limit`. It need
+  /// never have been here: an installer tries the path first.
   package func openSpare(device: DeviceID, limit: Int) -> Bool {
-    entries.withLock { entries in
-      guard let open = entries[device]?.spareLinks, open < limit else { return false }
-      entries[device]?.spareLinks += 1
+    spareLinks.withLock { spareLinks in
+      let open = spareLinks[device, default: 0]
+      guard open < limit else { return false }
+      spareLinks[device] = open + 1
       return true
     }
   }
 
   /// A spare link that was counted is over.
   package func closeSpare(device: DeviceID) {
-    entries.withLock { $0[device]?.spareLinks -= 1 }
+    spareLinks.withLock { spareLinks in
+      let open = spareLinks[device, default: 1]
+      spareLinks[device] = open > 1 ? open - 1 : nil
+    }
   }
 
   /// Whether there is such a device.

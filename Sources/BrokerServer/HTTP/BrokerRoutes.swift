@@ -25,6 +25,7 @@ struct BrokerRoutes {
       links: parts.links, sessions: HTTPDeviceSessions(), loops: parts.loops,
       maxSessions: parts.maxConnections
     ).add(to: router)
+    UpgradeRoutes().add(to: router)
     DashboardRoutes().add(to: router)
     return router.buildResponder()
   }
