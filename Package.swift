@@ -137,6 +137,14 @@ let package = Package(
     tests(
       "HawserAgentTests", nio + ["hawser-agent", "AgentCore", "Settings", "WebSocketTransport"]),
     .target(
+      name: "Simulation",
+      dependencies: ["AgentCore", "BrokerCore", "DeviceProtocol", "TelemetryModel"],
+      path: "Tests/Simulation", swiftSettings: settings),
+    tests("SimulationTests", ["Simulation", "TestSupport", "AgentCore"]),
+    .executableTarget(
+      name: "simulate-networks", dependencies: ["Simulation"],
+      path: "Tests/Benchmarks/Simulation", swiftSettings: settings),
+    .target(
       name: "FuzzTargets",
       dependencies: nio + [
         "WebSocketTransport", "CZlib", .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -160,6 +168,8 @@ let package = Package(
       ], path: "Tests/Benchmarks/Telemetry", exclude: ["Peers"], swiftSettings: settings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("ArchitectureTests"),
-    tests("EndToEndTests", ["TestSupport"], exclude: ["Conformance", "Peers"]),
+    tests(
+      "EndToEndTests", ["TestSupport", "AgentCore", "DeviceProtocol"],
+      exclude: ["Conformance", "Peers"]),
   ]
 )

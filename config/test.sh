@@ -27,6 +27,8 @@ command -v swift >/dev/null || {
 packages=(ca-certificates curl git libsqlite3-dev libyaml-dev python3 python3-venv zlib1g-dev)
 # Other implementations of WebSocket, and the proxy in between.
 packages+=(libwebsockets-dev node-ws nodejs nginx-light openssl)
+# What stands between agents and brokers: proxies, and networks made of namespaces.
+packages+=(apache2-bin haproxy iproute2 nftables squid tinyproxy-bin)
 command -v javac >/dev/null || packages+=(default-jdk-headless)
 for browser in chromium chromium-browser google-chrome; do
   if command -v "$browser" >/dev/null; then
@@ -57,7 +59,7 @@ swift format lint --strict --parallel --recursive Package.swift Sources Tests
 
 if [ "$slow" = true ]; then
   export HAWSER_SLOW_TESTS=1
-  for product in hawser hawser-agent; do swift build -c release --product "$product"; done
+  for product in hawser hawser-agent simulate-networks; do swift build -c release --product "$product"; done
 fi
 swift build --build-tests
 exec swift test --skip-build --parallel --num-workers 2 "$@"

@@ -70,6 +70,24 @@ struct LinkHandoverTests {
     #expect(closed.closes.isEmpty || closed.closes == [.normal])
   }
 
+  @Test("A handover that is due while the last one is not over wakes nobody before it can begin")
+  func dueWhileRetiring() throws {
+    var link = LinkHarness(memory: memory(life: .seconds(5)))
+    try link.bringUp()
+    let old = link.attempt
+    for _ in 0..<20 where link.attempt == old { _ = link.tickAtDeadline() }
+    _ = link.append()
+    _ = link.open()
+    _ = try link.welcome()
+    let since = link.now.monotonic
+    var wakes = 0
+    while link.now.monotonic < since + .seconds(5), wakes < 100 {
+      _ = link.tickAtDeadline()
+      wakes += 1
+    }
+    #expect(wakes < 20, "the shell would use up a core")
+  }
+
   @Test("After 5 s the old link is closed; what it got no ack for goes again over the new")
   func retirement() throws {
     var (link, old) = try atHandover()

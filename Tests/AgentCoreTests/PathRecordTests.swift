@@ -53,6 +53,16 @@ struct PathRecordTests {
     }
   }
 
+  @Test("Two cuts at one age after a silence that is known to do no harm are a lifetime")
+  func harmless() {
+    var record = PathRecord()
+    record.survived(.seconds(72))
+    cut(&record, silence: 9.6, age: 3546.4)
+    cut(&record, silence: 9.6, age: 3546.9)
+    #expect(record.fail == nil)
+    #expect(record.life == .seconds(3546.4))
+  }
+
   @Test("Only metered devices lengthen it past 20 s, to 240 s at most")
   func metered() {
     var metered = policy
@@ -90,6 +100,21 @@ struct PathRecordTests {
       } else {
         #expect(record.fail == nil && safe == 320)
       }
+    }
+  }
+
+  @Test("Where readings alone kept the link, probing finds a limit below the usual interval")
+  func belowInterval() throws {
+    for limit in [4.0, 9, 13.7, 19] {
+      var record = PathRecord()
+      for _ in 0..<60 {
+        guard let silence = record.nextProbe(policy) else { break }
+        _ = record.probed(silence, survived: silence.inSeconds < limit, at: now)
+        if let fail = record.fail { #expect(record.interval(policy) < fail) }
+      }
+      #expect(record.nextProbe(policy) == nil, "limit \(limit)")
+      #expect(record.interval(policy) < .seconds(limit))
+      #expect(try #require(record.safe) > .seconds(limit * 0.85))
     }
   }
 

@@ -97,13 +97,7 @@ extension EndToEndTests {
 
     /// A debug build passes as well, but takes minutes longer.
     private func program() throws -> URL {
-      let release = Checkout.root.appending(path: ".build/release/hawser")
-      if Checkout.runsSlowTests {
-        guard FileManager.default.isExecutableFile(atPath: release.path) else {
-          throw TestFailure("no \(release.path): config/test.sh --slow builds it")
-        }
-        return release
-      }
+      if Checkout.runsSlowTests { return try Checkout.releaseProgram("hawser") }
       return try Checkout.program("hawser")
     }
   }

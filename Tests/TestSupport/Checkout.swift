@@ -32,6 +32,17 @@ package enum Checkout {
     return program
   }
 
+  /// A program of the release build, which `config/test.sh --slow` makes.
+  ///
+  /// Throws `TestFailure` with the way out when it is not there.
+  package static func releaseProgram(_ name: String) throws -> URL {
+    let program = root.appending(path: ".build/release/\(name)")
+    guard FileManager.default.isExecutableFile(atPath: program.path) else {
+      throw TestFailure("no \(program.path): config/test.sh --slow builds it")
+    }
+    return program
+  }
+
   /// Where screenshots and other results for people go; made when missing.
   package static func artefacts() throws -> URL {
     let path = ProcessInfo.processInfo.environment["HAWSER_TEST_ARTEFACTS"]

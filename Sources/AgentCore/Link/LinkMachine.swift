@@ -121,8 +121,10 @@ package struct LinkMachine: Sendable {
       moments += [
         link?.deadline, successor?.deadline, retiring?.until, spare?.deadline, epochChange,
       ]
-      if isUp, stopDeadline == nil, successor == nil { moments.append(trials.successorDue) }
-      if isUp, stopDeadline == nil, spare == nil { moments.append(trials.probe) }
+      // What cannot begin now must not wake anyone.
+      guard isUp, stopDeadline == nil, epochChange == nil else { break }
+      if successor == nil, retiring == nil { moments.append(trials.successorDue) }
+      if spare == nil { moments.append(trials.probe) }
     }
     return moments.compactMap(\.self).min()
   }

@@ -57,7 +57,8 @@ package struct PathRecord: Hashable, Sendable {
 
   /// How long a link may be silent before it must be heard, before jitter.
   package func interval(_ policy: Policy) -> Duration {
-    guard let safe else { return policy.interval }
+    // Without a silence that was survived, spare links alone have found the limit.
+    guard let safe else { return min(policy.interval, fail.map { $0 / 2 } ?? policy.interval) }
     // A path that cuts earlier than the shortest interval needs a shorter one after all.
     let least = fail.map { min(policy.leastInterval, $0 * 0.375) } ?? policy.leastInterval
     var interval = min(max(safe * 0.75, least), policy.mostInterval)
@@ -103,7 +104,11 @@ package struct PathRecord: Hashable, Sendable {
     if age >= policy.leastLife, silence * 2 < age, !isForgotten {
       let other = life ?? cutAge
       cutAge = age
-      if let other, Self.agree(other, age, within: 0.02), life != nil || !isOfSilence {
+      // Where both agree, it cannot be the silence if the path lets longer ones pass.
+      let isHarmless = safe.map { silence <= $0 } ?? false
+      if let other, Self.agree(other, age, within: 0.02),
+        life != nil || !isOfSilence || isHarmless
+      {
         life = min(other, age)
         learntAt = now
         return .lifetime
@@ -144,6 +149,8 @@ package struct PathRecord: Hashable, Sendable {
       let wanted = min(safe * 2, policy.mostProbed)
       return wanted > safe ? wanted : nil
     }
+    // The usual interval is no lower bound before it was survived: readings may have kept the link.
+    if self.safe == nil { return max(fail / 2, policy.leastSilence) }
     return fail - safe <= fail * 0.1 ? nil : (safe + fail) / 2
   }
 
