@@ -67,13 +67,14 @@ struct LinkLog {
       }
     case .down(let end, let ending, let retryAfter):
       failures += 1
-      let wait = retryAfter.map { "\((($0.inSeconds * 10).rounded()) / 10) s" } ?? "never"
+      let wait = retryAfter.map { "\(Self.tenths($0.inSeconds)) s" } ?? "never"
       // The first failure matters; an hour of the same is one fact.
       logger.log(
         level: failures <= 3 ? .warning : .info, "link down",
         metadata: [
           "url": "\(url)", "cause": "\(end.cause)", "detail": "\(Self.detail(ending))",
-          "retry": "\(wait)",
+          "retry": "\(wait)", "lived": "\(Self.tenths(end.livedSeconds))",
+          "idle": "\(Self.tenths(end.idleSeconds))",
         ])
     case .lost(let range, let reason):
       logger.warning(
@@ -134,6 +135,11 @@ struct LinkLog {
         ])
     default: break
     }
+  }
+
+  /// Seconds to a tenth.
+  private static func tenths(_ seconds: Double?) -> String {
+    seconds.map { "\(($0 * 10).rounded() / 10)" } ?? "unknown"
   }
 
   private static func detail(_ ending: LinkEnding) -> String {
