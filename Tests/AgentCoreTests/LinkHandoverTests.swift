@@ -39,6 +39,22 @@ struct LinkHandoverTests {
     }
   }
 
+  @Test("On a path on which a link takes long to come about, the handover begins earlier")
+  func slowPath() throws {
+    var link = LinkHarness(memory: memory(life: .seconds(60)))
+    _ = link.start()
+    link.advance(.seconds(4))
+    _ = link.open()
+    link.advance(.seconds(4))
+    _ = try link.welcome()
+    let old = link.attempt
+    while link.attempt == old {
+      if link.tickAtDeadline().heartbeats > 0 { _ = try link.replyToHeartbeat() }
+      #expect(link.now.monotonic < .seconds(200))
+    }
+    #expect(link.now.monotonic - .seconds(100) <= .seconds(60 - 2 * 8))
+  }
+
   @Test("The successor's hello names the session; writes move when it is welcomed, not before")
   func writesMove() throws {
     var (link, old) = try atHandover()
@@ -237,5 +253,24 @@ struct LinkBetterWayTests {
     #expect(welcomed.contains(.report(.handedOver(.compressed))))
     #expect(welcomed.contains(.report(.otherWay(.compressed))))
     #expect(welcomed.contains(.close(lower, .normal, detail: "taken over from")))
+  }
+
+  @Test("A better way has all the time that a welcome may take: the broker may know it already")
+  func patience() throws {
+    var link = LinkHarness { $0.rungs = [.compressed, .longPoll] }
+    _ = link.start()
+    _ = link.end(.refused(status: 400, retryAfter: nil))
+    _ = link.tickAtDeadline()
+    _ = link.open()
+    _ = try link.welcome()
+    let lower = link.attempt
+    while link.attempt == lower {
+      if link.tickAtDeadline().heartbeats > 0 { _ = try link.replyToHeartbeat() }
+    }
+    _ = link.open()
+    link.advance(.seconds(9))
+    #expect(link.machine.tick(at: link.now, using: &link.random).closes.isEmpty)
+    let welcomed = try link.welcome()
+    #expect(welcomed.contains(.report(.handedOver(.compressed))))
   }
 }

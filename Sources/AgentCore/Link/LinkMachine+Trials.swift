@@ -49,7 +49,7 @@ extension LinkMachine {
   mutating func planTrials(
     at now: SampleTime, using generator: inout some RandomNumberGenerator
   ) {
-    planHandover(using: &generator)
+    planHandover(at: now.monotonic, using: &generator)
     let policy = configuration.trials
     if !ladder.better.isEmpty {
       let first = policy.betterInterval / 100
@@ -68,12 +68,16 @@ extension LinkMachine {
     }
   }
 
-  private mutating func planHandover(using generator: inout some RandomNumberGenerator) {
+  private mutating func planHandover(
+    at now: Duration, using generator: inout some RandomNumberGenerator
+  ) {
     guard let life = record.life, let began = link?.began else {
       trials.handover = nil
       return
     }
-    trials.handover = began + .random(in: life * 0.8...life * 0.9, using: &generator)
+    // The next one will take as long to come about; on a slow path that counts.
+    let latest = max(min(life * 0.9, life - (now - began) * 2), life * 0.5)
+    trials.handover = began + .random(in: latest - life * 0.1...latest, using: &generator)
   }
 
   /// Half more at most: what a fleet was told or learnt together must not happen together.
@@ -123,9 +127,9 @@ extension LinkMachine {
       trials.handover = nil
     }
     let attempt = nextAttempt()
-    let timeout =
-      trials.isForBetter ? configuration.echoTimeout : configuration.welcomeTimeout
-    successor = AttemptMachine(attempt, rung, welcomeTimeout: timeout, at: now)
+    // Nobody waits for it, and a broker that has heard its hello ends the present link: patience.
+    successor = AttemptMachine(
+      attempt, rung, welcomeTimeout: configuration.welcomeTimeout, at: now)
     return [.connect(attempt, rung)]
   }
 
