@@ -67,6 +67,10 @@ struct SenMLFields {
   /// its label ends in `_` (RFC 8428 §4.4).
   var fault: (label: JSONStringSpan, isTwice: Bool)?
 
+  /// Where the value begins, and which fields stand before it; only where `v` is there.
+  var valueStart = 0
+  var beforeValue: UInt16 = 0
+
   var baseName = SenMLFields.noString
   var name = SenMLFields.noString
   var baseUnit = SenMLFields.noString
@@ -127,6 +131,8 @@ struct SenMLFields {
     switch letter {
     case UInt8(ascii: "v") where !has(.v):
       current = .v
+      beforeValue = present
+      valueStart = reader.position
       present |= SenMLField.v.rawValue
       value = try reader.number(bytes)
     case UInt8(ascii: "n") where !has(.n):
@@ -161,6 +167,8 @@ struct SenMLFields {
     }
     current = field
     if has(field) { fault = (label, true) }
+    // A value that was found here is not to be taken for one behind a usual beginning.
+    if field == .v { beforeValue = SenMLField.base }
     present |= field.rawValue
     try read(field, &reader, bytes)
   }

@@ -14,6 +14,7 @@ package struct SenMLPackDecoder: Sendable {
   package let maxRecords: Int
 
   private var names = NameTable()
+  private var templates = RecordTemplates()
   private var units = UnitTable.registry
   private let initialUnits = UnitTable.registry
 
@@ -38,8 +39,10 @@ package struct SenMLPackDecoder: Sendable {
     }
     var reader = JSONReader()
     var base = Base()
+    base.setTime(0, now)
     var fields = SenMLFields()
     var index = 0
+    var previous: UInt32 = 0
     do throws(JSONError) {
       try reader.enterArray(bytes)
     } catch {
@@ -49,14 +52,11 @@ package struct SenMLPackDecoder: Sendable {
       guard index < maxRecords else {
         throw SenMLError(message: "a pack of more than \(maxRecords) records")
       }
-      fields.reset()
-      do throws(JSONError) {
-        try fields.read(&reader, bytes)
-      } catch {
-        throw SenMLError(
-          record: index, field: fields.current?.label, message: error.description)
+      if let name = takeExpected(&reader, bytes, index, base, after: previous) {
+        previous = name
+      } else {
+        previous = try takeAny(&reader, bytes, index, &base, &fields, now, after: previous)
       }
-      try resolve(&fields, bytes, index, &base, now)
       index += 1
     }
   }
@@ -91,10 +91,25 @@ package struct SenMLPackDecoder: Sendable {
     var name: UInt32 = 0
     var unit: UInt16 = 0
     var time = 0.0
+    /// The time of a record that has none of its own.
+    var moment = Timestamp(microseconds: 0)
+    var isRelative = false
     var value = 0.0
     var sum = 0.0
     /// 0 as long as no record has set it.
     var version = 0.0
+
+    mutating func setTime(_ seconds: Double, _ now: Timestamp) {
+      time = seconds
+      (moment, isRelative) = SenMLPackDecoder.moment(seconds, now)
+    }
+  }
+
+  /// 2^28 seconds are 8.5 years: below, a time is relative to now (RFC 8428 §4.5.3).
+  @inline(__always)
+  private static func moment(_ seconds: Double, _ now: Timestamp) -> (Timestamp, Bool) {
+    seconds < 0x1p28
+      ? (now + .fromSeconds(seconds), true) : (Timestamp(seconds: seconds), false)
   }
 
   @inline(__always)
@@ -112,34 +127,102 @@ package struct SenMLPackDecoder: Sendable {
 
   private mutating func forget() {
     names = NameTable()
+    templates = RecordTemplates()
     units = initialUnits
     generation += 1
   }
 }
 
 extension SenMLPackDecoder {
-  /// Applies base fields to a record and appends its row; a record of base fields alone has none.
+  /// Takes the record that comes next if it is the one expected after another: a beginning that is
+  /// known, a number, and nothing else. Returns its name; nil, with nothing taken, for all others.
+  @inline(__always)
+  private mutating func takeExpected(
+    _ reader: inout JSONReader, _ bytes: Span<UInt8>, _ index: Int, _ base: Base,
+    after previous: UInt32
+  ) -> UInt32? {
+    let name = templates.next(after: previous)
+    let start = reader.position
+    guard name != 0,
+      let template = templates.match(name, bytes, at: start, under: base.name)
+    else { return nil }
+    reader.position = start &+ Int(template.count)
+    let value: Double
+    do throws(JSONError) {
+      value = try reader.number(bytes)
+    } catch {
+      // What is wrong is said by whoever parses it whole.
+      reader.position = start
+      return nil
+    }
+    let entry = units.entries[Int(template.unit == 0 ? base.unit : template.unit)]
+    let number = (base.value + value) * entry.scale + entry.offset
+    guard reader.position < bytes.count, bytes[reader.position] == UInt8(ascii: "}"),
+      number.isFinite
+    else {
+      reader.position = start
+      return nil
+    }
+    reader.position &+= 1
+    var row = SenMLRow()
+    row.record = UInt32(truncatingIfNeeded: index)
+    row.nameID = name
+    row.unitID = entry.resolved
+    row.kind = .number
+    row.time = base.moment
+    if base.isRelative { row.flags = SenMLRow.isRelative }
+    row.number = number
+    rows.append(row)
+    return name
+  }
+
+  /// Takes the record that comes next, whatever it is; returns its name, 0 where it is one of base
+  /// fields alone.
+  @inline(never)
+  private mutating func takeAny(
+    _ reader: inout JSONReader, _ bytes: Span<UInt8>, _ index: Int, _ base: inout Base,
+    _ fields: inout SenMLFields, _ now: Timestamp, after previous: UInt32
+  ) throws(SenMLError) -> UInt32 {
+    fields.reset()
+    let start = reader.position
+    do throws(JSONError) {
+      try fields.read(&reader, bytes)
+    } catch {
+      throw SenMLError(record: index, field: fields.current?.label, message: error.description)
+    }
+    guard let (name, unit) = try resolve(&fields, bytes, index, &base, now) else { return 0 }
+    if fields.has(.v), fields.beforeValue & ~SenMLField.u.rawValue == SenMLField.n.rawValue {
+      let own = fields.beforeValue & SenMLField.u.rawValue != 0
+      // A unit that is given and empty would be taken for one that is not given.
+      if !own || unit != 0 {
+        templates.learn(
+          name, bytes, start..<fields.valueStart, under: base.name, unit: own ? unit : 0)
+      }
+    }
+    templates.follow(previous, by: name)
+    return name
+  }
+
+  /// Applies base fields to a record and appends its row; nil for a record of base fields alone,
+  /// which has none. Returns the numbers of its name and of its unit as it was written.
   @inline(__always)
   private mutating func resolve(
     _ fields: inout SenMLFields, _ bytes: Span<UInt8>, _ index: Int, _ base: inout Base,
     _ now: Timestamp
-  ) throws(SenMLError) {
+  ) throws(SenMLError) -> (name: UInt32, unit: UInt16)? {
     if fields.fault != nil || fields.present & SenMLField.base != 0 {
       try check(fields, bytes, index)
-      try rebase(fields, bytes, index, &base)
-      if fields.present & ~SenMLField.base == 0 { return }
+      try rebase(fields, bytes, index, &base, now)
+      if fields.present & ~SenMLField.base == 0 { return nil }
     }
     var row = SenMLRow()
     row.record = UInt32(truncatingIfNeeded: index)
     row.nameID = try nameID(fields.ownName, bytes, index, under: base.name)
-    let seconds = fields.has(.t) ? base.time + fields.time : base.time
-    // 2^28 seconds are 8.5 years: below, a time is relative to now (RFC 8428 §4.5.3).
-    if seconds < 0x1p28 {
-      row.time = now + .fromSeconds(seconds)
-      row.flags = SenMLRow.isRelative
-    } else {
-      row.time = Timestamp(seconds: seconds)
-    }
+    let (moment, isRelative) =
+      fields.has(.t)
+      ? SenMLPackDecoder.moment(base.time + fields.time, now) : (base.moment, base.isRelative)
+    row.time = moment
+    if isRelative { row.flags = SenMLRow.isRelative }
     let unit =
       fields.has(.u)
       ? try unitID(fields.unit, bytes, index, .u) : base.unit
@@ -178,6 +261,7 @@ extension SenMLPackDecoder {
       throw SenMLError(record: index, message: "base field and field add up to infinity")
     }
     rows.append(row)
+    return (row.nameID, unit)
   }
 
   @inline(__always)
@@ -262,7 +346,8 @@ extension SenMLPackDecoder {
   /// Takes over a record's base fields.
   @inline(never)
   private mutating func rebase(
-    _ fields: SenMLFields, _ bytes: Span<UInt8>, _ index: Int, _ base: inout Base
+    _ fields: SenMLFields, _ bytes: Span<UInt8>, _ index: Int, _ base: inout Base,
+    _ now: Timestamp
   ) throws(SenMLError) {
     if fields.has(.bver) {
       let version = fields.version
@@ -286,7 +371,7 @@ extension SenMLPackDecoder {
         isEmpty ? 0 : try newNameID(fields.baseName, bytes, index, under: NameTable.bases, "bn")
     }
     if fields.has(.bu) { base.unit = try unitID(fields.baseUnit, bytes, index, .bu) }
-    if fields.has(.bt) { base.time = fields.baseTime }
+    if fields.has(.bt) { base.setTime(fields.baseTime, now) }
     if fields.has(.bv) { base.value = fields.baseValue }
     if fields.has(.bs) { base.sum = fields.baseSum }
   }
