@@ -1,5 +1,7 @@
 /// What one value a window says about the readings in it.
 package enum AggregateFunction: String, CaseIterable, Sendable {
+  /// The reading with the earliest time.
+  case first
   /// The reading with the latest time.
   case last
   /// How many readings.
@@ -30,7 +32,7 @@ package enum AggregateFunction: String, CaseIterable, Sendable {
     case .p90: 0.9
     case .p95: 0.95
     case .p99: 0.99
-    case .last, .count, .sum, .min, .max, .mean, .stddev: nil
+    case .first, .last, .count, .sum, .min, .max, .mean, .stddev: nil
     }
   }
 }

@@ -44,6 +44,7 @@ package struct WindowSummary: Hashable, Sendable {
   package func value(of function: AggregateFunction) -> Double? {
     guard !isEmpty else { return nil }
     switch function {
+    case .first: return aggregate.first
     case .last: return aggregate.last
     case .count: return Double(aggregate.count)
     case .sum: return aggregate.sum

@@ -47,7 +47,7 @@ enum WindowBlob {
       for function in functions {
         switch function {
         case .count: break
-        case .last: insert(.ends)
+        case .first, .last: insert(.ends)
         case .sum, .mean: insert(.sum)
         case .min, .max: insert(.extremes)
         case .stddev: formUnion([.sum, .spread])
