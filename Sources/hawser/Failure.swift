@@ -16,6 +16,12 @@ enum Failure {
     return ExitCode(EX_UNAVAILABLE)
   }
 
+  /// What was read is damaged: EX_DATAERR.
+  static func damaged(_ text: String) -> ExitCode {
+    say(text)
+    return ExitCode(EX_DATAERR)
+  }
+
   /// A file or folder cannot be made or opened: EX_CANTCREAT.
   static func cannotCreate(_ text: String) -> ExitCode {
     say(text)

@@ -8,5 +8,7 @@ struct Hawser: AsyncParsableCommand {
     commandName: "hawser",
     abstract: "A broker for the telemetry of devices on bad networks.",
     version: BrokerVersion.text,
-    subcommands: [BrokerCommand.self, CheckConfigCommand.self, EchoCommand.self])
+    subcommands: [
+      BrokerCommand.self, BackupCommand.self, CheckConfigCommand.self, EchoCommand.self,
+    ])
 }
