@@ -121,7 +121,7 @@ let package = Package(
         "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel", logging,
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Metrics", package: "swift-metrics"),
-      ]),
+      ], exclude: ["Recordings"]),
     tests(
       "BrokerServerTests",
       [

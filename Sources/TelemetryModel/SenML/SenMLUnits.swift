@@ -20,7 +20,7 @@ package enum SenMLUnits {
     "S/m",
     // RFC 8798 §2
     "B", "VA", "VAs", "var", "vars", "J/m", "kg/m3", "deg",
-    // registered later
+    // Registered later; not confirmed, the registry itself could not be read.
     "NTU",
   ]
 
@@ -59,7 +59,7 @@ package enum SenMLUnits {
     ("cm", Conversion(base: "m", scale: 1e-2, offset: 0)),
     ("km", Conversion(base: "m", scale: 1e3, offset: 0)),
     ("km/h", Conversion(base: "m/s", scale: 1 / 3.6, offset: 0)),
-    // registered later
+    // Registered later; `ppb` is not confirmed, nor are the factors, which follow from the names.
     ("ppb", Conversion(base: "/", scale: 1e-9, offset: 0)),
     ("ppt", Conversion(base: "/", scale: 1e-12, offset: 0)),
     ("VAh", Conversion(base: "VAs", scale: 3600, offset: 0)),

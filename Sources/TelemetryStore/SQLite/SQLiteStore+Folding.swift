@@ -8,7 +8,10 @@ import TelemetryModel
 extension SQLiteStore {
   /// What the store remembers of its upkeep between rounds.
   struct Bookkeeping {
-    var foldingProblem: String?
+    /// Why folding or retention failed the last time; nil once they work again.
+    var problem: String?
+    /// What was found damaged last, and when: it may lie where nobody reads for hours.
+    var damage: (text: String, seen: Timestamp)?
     var lastSweep: Timestamp?
     var readingsGivenUp: UInt64 = 0
   }
@@ -24,21 +27,21 @@ extension SQLiteStore {
     do {
       if let target = foldTarget() { try await fold(through: target) }
       try await stayWithinLimits()
+      try await cutWriteAheadLog()
       let problem = bookkeeping.withLock { state in
-        defer { state.foldingProblem = nil }
-        return state.foldingProblem
+        defer { state.problem = nil }
+        return state.problem
       }
       if problem != nil { logger.notice("The store is kept in order again") }
     } catch is CancellationError {
       return
     } catch {
+      let text = StoreError(error, path: path).description
       let isNew = bookkeeping.withLock { state in
-        defer { state.foldingProblem = "\(error)" }
-        return state.foldingProblem == nil
+        defer { state.problem = text }
+        return state.problem == nil
       }
-      if isNew {
-        logger.error("The store cannot be kept in order", metadata: ["error": "\(error)"])
-      }
+      if isNew { logger.error("The store cannot be kept in order", metadata: ["error": "\(text)"]) }
     }
   }
 
@@ -49,11 +52,19 @@ extension SQLiteStore {
     try await attempt { try await fold(through: head.size.last) }
   }
 
+  /// Whether so much waits that the next round of upkeep begins at once, as folding works.
+  var isFarBehind: Bool {
+    head.size.readings >= configuration.foldReadings * 2
+      && bookkeeping.withLock { $0.problem == nil }
+  }
+
   /// The commit to fold through now, if any.
   private func foldTarget() -> CommitNumber? {
     let (readings, last, oldest) = head.size
     guard let oldest else { return nil }
     let now = now()
+    // Far too many: what readers could go on from matters less than that devices are not refused.
+    if readings >= configuration.foldReadings * 2 { return last }
     if readings >= configuration.foldReadings {
       return head.newestCommit(by: now - min(configuration.resumeSpan, .seconds(2))) ?? last
     }
@@ -61,7 +72,7 @@ extension SQLiteStore {
     return head.newestCommit(by: now - configuration.resumeSpan)
   }
 
-  private func fold(through last: CommitNumber) async throws {
+  func fold(through last: CommitNumber) async throws {
     var slice: Slice
     repeat {
       try Task.checkCancellation()
@@ -109,17 +120,25 @@ extension SQLiteStore {
     }
   }
 
-  /// Deletes what the journal holds of commits that are folded.
+  /// Deletes what the journal holds of commits that are folded. A row may be hundreds of kilobytes, and
+  /// its pages are freed one by one: so this goes in slices too.
   private func clearJournal() async throws {
     var deleted: Int
     repeat {
-      deleted = try await write { db in
-        try db.execute(
+      deleted = try await write { [configuration] db in
+        let end = ContinuousClock.now + configuration.slice
+        let statement = try db.cachedStatement(
           sql: """
-            DELETE FROM journal WHERE number <= (SELECT folded FROM progress)
-              AND number < (SELECT min(number) FROM journal) + 500
+            DELETE FROM journal WHERE number = (SELECT min(number) FROM journal)
+              AND number <= (SELECT folded FROM progress)
             """)
-        return db.changesCount
+        var rows = 0
+        repeat {
+          try statement.execute()
+          guard db.changesCount > 0 else { break }
+          rows += 1
+        } while ContinuousClock.now < end
+        return rows
       }
     } while deleted > 0
   }

@@ -1,15 +1,12 @@
 package import BrokerCore
 import GRDB
-import Glibc
-import Logging
 import Synchronization
 import TelemetryModel
 
-/// Retention and size: what is older than its limit goes, and the oldest readings go before the file
-/// grows past its own.
+/// Retention: what is older than its limit goes.
 extension SQLiteStore {
-  /// Part of the largest size that is left for what comes between two rounds.
-  private static let reserve = 0.1
+  /// How long after it was seen damage is reported.
+  private static let damageIsSaid: Duration = .seconds(86_400)
 
   /// Gives up everything that is older than its limit, in slices; commits go on meanwhile.
   ///
@@ -20,6 +17,11 @@ extension SQLiteStore {
       while let series = next {
         try Task.checkCancellation()
         next = try await sweepSlice(from: series)
+      }
+      let gapsSince = now() - configuration.limits.h1
+      try await write { db in
+        try db.execute(
+          sql: "DELETE FROM gap WHERE reported < ?", arguments: [gapsSince.microseconds])
       }
     }
   }
@@ -35,7 +37,12 @@ extension SQLiteStore {
     usage.freeBytes = free * pageSize
     usage.maxBytes = configuration.limits.maxBytes
     usage.unfoldedReadings = head.size.readings
-    usage.readingsGivenUp = bookkeeping.withLock { $0.readingsGivenUp }
+    let forgotten = now() - SQLiteStore.damageIsSaid
+    bookkeeping.withLock { state in
+      usage.readingsGivenUp = state.readingsGivenUp
+      if let damage = state.damage, damage.seen < forgotten { state.damage = nil }
+      usage.problem = state.problem ?? state.damage?.text
+    }
     return usage
   }
 
@@ -96,56 +103,5 @@ extension SQLiteStore {
       guard kept > .distantPast else { continue }
       try SQLiteWindows(db: db).delete(series, level, endingBefore: kept)
     }
-  }
-
-  // MARK: - Size
-
-  private func stayWithinSize() async throws {
-    guard let maxBytes = configuration.limits.maxBytes else { return }
-    let target = Int64(Double(maxBytes) * (1 - SQLiteStore.reserve))
-    var givenUp: UInt64 = 0
-    var oldestLeft: Timestamp?
-    while true {
-      try Task.checkCancellation()
-      let round = try await write { db -> (readings: UInt64, oldestLeft: Timestamp?)? in
-        let (pages, free, pageSize) = try SQLiteStore.pages(db)
-        guard (pages - free) * pageSize > target else { return nil }
-        return try SQLiteStore.giveUpOldest(db)
-      }
-      guard let round, round.readings > 0 else { break }
-      givenUp += round.readings
-      oldestLeft = round.oldestLeft
-    }
-    guard givenUp > 0 else { return }
-    bookkeeping.withLock { $0.readingsGivenUp += givenUp }
-    logger.warning(
-      "The store is at its largest size; the oldest readings are given up",
-      metadata: [
-        "maxBytes": "\(maxBytes)", "readings": "\(givenUp)",
-        "oldestLeft": "\(oldestLeft.map(\.description) ?? "none")",
-      ])
-  }
-
-  /// Deletes some of the chunks that were closed first.
-  private static func giveUpOldest(
-    _ db: Database
-  ) throws -> (readings: UInt64, oldestLeft: Timestamp?) {
-    let oldest = "FROM chunk WHERE id IN (SELECT id FROM chunk ORDER BY id LIMIT 200)"
-    let readings = try Int64.fetchOne(db, sql: "SELECT sum(count) \(oldest)") ?? 0
-    try db.execute(sql: "DELETE \(oldest)")
-    let left = try Int64.fetchOne(db, sql: "SELECT first FROM chunk ORDER BY id LIMIT 1")
-    return (UInt64(readings), left.map(Timestamp.init(microseconds:)))
-  }
-
-  private static func pages(_ db: Database) throws -> (all: Int64, free: Int64, size: Int64) {
-    func pragma(_ name: String) throws -> Int64 {
-      try Int64.fetchOne(db, sql: "PRAGMA \(name)") ?? 0
-    }
-    return (try pragma("page_count"), try pragma("freelist_count"), try pragma("page_size"))
-  }
-
-  private static func fileBytes(_ path: String) -> Int64 {
-    var status = stat()
-    return stat(path, &status) == 0 ? Int64(status.st_size) : 0
   }
 }

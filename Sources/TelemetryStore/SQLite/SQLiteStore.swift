@@ -30,6 +30,8 @@ package final class SQLiteStore: SampleStore {
     package var maintenanceInterval: Duration = .seconds(1)
     /// How often everything is looked through for what is older than its limit.
     package var sweepInterval: Duration = .seconds(600)
+    /// How long SQLite's write-ahead log may be when a round of upkeep comes by.
+    package var maxLogBytes: Int64 = 64 << 20
     /// Whether the store does all that by itself; otherwise only when told to.
     package var maintainsItself = true
 
@@ -119,18 +121,17 @@ package final class SQLiteStore: SampleStore {
     // Where folding fails for long, memory must not fill: devices keep what is not taken.
     if head.size.readings > configuration.foldReadings * 4 {
       throw StoreError.unavailable(
-        bookkeeping.withLock { $0.foldingProblem } ?? "\(path): readings come faster than they fold"
+        bookkeeping.withLock { $0.problem } ?? "\(path): readings come faster than they fold"
       )
     }
     let journal = JournalBlob.encode(batch.samples)
-    try await attempt { [head] in
-      try await write { db in
-        try SQLiteWriter.write(batch, journal: journal, to: db)
-        db.afterNextTransaction { _ in
-          head.append(batch.samples, commit: batch.commit, received: batch.received)
-        }
-      }
+    try await attempt {
+      try await write { db in try SQLiteWriter.write(batch, journal: journal, to: db) }
     }
+    // Only now, and not by an observer of the transaction: where COMMIT itself fails, as on a full
+    // disk, GRDB keeps such observers for the next one. Folds cannot come in between, they go no
+    // further than the head does.
+    head.append(batch.samples, commit: batch.commit, received: batch.received)
   }
 
   /// Reads an epoch's stored packs on a snapshot.
@@ -198,7 +199,8 @@ package final class SQLiteStore: SampleStore {
       guard task == nil else { return }
       task = Task { [weak self, interval = configuration.maintenanceInterval] in
         while !Task.isCancelled {
-          try? await Task.sleep(for: interval)
+          let isBehind = self?.isFarBehind ?? false
+          if !isBehind { try? await Task.sleep(for: interval) }
           guard !Task.isCancelled, let self else { return }
           await self.maintain()
         }
@@ -271,7 +273,19 @@ package final class SQLiteStore: SampleStore {
     do {
       return try await body()
     } catch {
-      throw StoreError(error, path: path)
+      let error = StoreError(error, path: path)
+      if case .unusable(let text) = error { noteDamage(text) }
+      throw error
     }
+  }
+
+  /// Whoever finds damage gets an error; operators are to hear of it too.
+  private func noteDamage(_ text: String) {
+    let now = now()
+    let isNew = bookkeeping.withLock { state in
+      defer { state.damage = (text, now) }
+      return state.damage == nil
+    }
+    if isNew { logger.error("The store is damaged", metadata: ["error": "\(text)"]) }
   }
 }

@@ -93,6 +93,11 @@ struct Fleet {
     return Array(text.utf8)
   }
 
+  /// A device's newest value of a metric.
+  func number(device: Int, metric: Int) -> Double {
+    Double(value(device, metric)) ?? 0
+  }
+
   private func value(_ device: Int, _ metric: Int) -> String {
     Fleet.text(
       Int64(steps[device * Fleet.metrics.count + metric]), decimals: Fleet.metrics[metric].decimals)

@@ -6,12 +6,16 @@ import Foundation
 ///     telemetry-bench ingest [READINGS] [FOLDER]
 ///     telemetry-bench assemble [READINGS]
 ///     telemetry-bench feed [READINGS]
+///     telemetry-bench chart [FOLDER]
+///     telemetry-bench density FILE [FOLDER]
 ///     telemetry-bench pack
 ///     telemetry-bench lines [READINGS]
 ///
 /// `decode` is SenML's decoder beside Foundation's, `ingest` everything from a pack's bytes to a
 /// durable commit. `assemble` is the same into a store that keeps nothing, `feed` that and the windows
-/// of a second, with percentiles, of all series. `pack` and `lines` print what the programs in
+/// of a second, with percentiles, of all series. `chart` reads thirty days of minutes of one series among
+/// 100,000 (it makes them first, if the folder is empty), `density` tells how many bytes recorded
+/// readings take. `pack` and `lines` print what the programs in
 /// `Peers` are fed. Build it with `swift build -c release --product telemetry-bench`.
 /// CPU times are the whole process's, kernel included.
 @main
@@ -38,6 +42,15 @@ enum TelemetryBenchmark {
     case "ingest":
       let folder = rest.count > 1 ? rest[1] : NSTemporaryDirectory() + "telemetry-bench"
       try await Ingest(readings: count ?? 2_000_000).run(folder: folder, withFeed: false)
+    case "chart":
+      try await Chart().run(
+        folder: rest.first ?? NSTemporaryDirectory() + "telemetry-bench-chart")
+    case "density":
+      guard let file = rest.first else {
+        throw BenchmarkError(description: "density of which file?")
+      }
+      let folder = rest.count > 1 ? rest[1] : NSTemporaryDirectory() + "telemetry-bench-density"
+      try await Density().run(file: file, folder: folder)
     case "pack": FileHandle.standardOutput.write(Data(Decoding.pack))
     case "lines": writeLines(readings: count ?? 2_000_000)
     default:
