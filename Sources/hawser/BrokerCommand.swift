@@ -43,9 +43,7 @@ struct BrokerCommand: AsyncParsableCommand {
     } catch {
       throw Failure.cannotCreate("\(error)")
     }
-    var storing = SQLiteStore.Configuration()
-    storing.limits = BrokerSettings.storeLimits(settings)
-    let store = try openStore(in: folder, storing, logger)
+    let store = try openStore(in: folder, BrokerSettings.store(settings), logger)
     let broker = Broker(
       configuration: configuration, store: store, logger: logger, now: SQLiteStore.wallClock,
       ready: { address in

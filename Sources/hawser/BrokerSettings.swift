@@ -96,7 +96,7 @@ enum BrokerSettings {
       silenceTimeout, arrivalsPerSecond,
       windowMessages, windowBytes, maxMessage, compression, compressionLevel,
       compressionWindowBits, commitInterval, maxQueuedRecords, maxFuture,
-      maxStoreBytes, keepRaw, keep10s, keep1m, keep10m, keep1h, reconnectSpread,
+      maxStoreBytes, foldReadings, keepRaw, keep10s, keep1m, keep10m, keep1h, reconnectSpread,
     ])
 
   /// Puts the sources together; checks what only several keys together show.
@@ -150,6 +150,7 @@ enum BrokerSettings {
     configuration.ingest.commitInterval = settings[commitInterval]
     configuration.ingest.maxQueuedRecords = settings[maxQueuedRecords]
     configuration.ingest.maxFuture = settings[maxFuture]
+    configuration.kept = storeLimits(settings)
     configuration.closeTimeout = settings[closeTimeout]
     configuration.reconnectSpread = settings[reconnectSpread]
     return configuration

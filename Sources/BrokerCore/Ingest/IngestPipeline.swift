@@ -127,7 +127,7 @@ package actor IngestPipeline {
 
   private func commit(_ contents: IngestQueue.Contents, final: Bool) async {
     guard !contents.isEmpty else { return }
-    let assembly = await assemble(contents)
+    let assembly = await assemble(contents, final: final)
     let began = ContinuousClock.now
     if !assembly.batch.isEmpty {
       guard await write(assembly.batch, final: final) else {
@@ -159,33 +159,41 @@ package actor IngestPipeline {
     }
   }
 
-  private func assemble(_ contents: IngestQueue.Contents) async -> BatchAssembly {
+  private func assemble(
+    _ contents: IngestQueue.Contents, final: Bool
+  ) async -> BatchAssembly {
     var assembly = BatchAssembly(
       commit: lastCommit.next, received: now(), devices: Array(contents.devices.values),
       changes: contents.changes)
     for pack in contents.packs {
       let key = SpoolKey(device: pack.device, epoch: pack.epoch)
-      guard let spool = await open(key, in: &assembly) else { continue }
+      guard let spool = await open(key, in: &assembly, final: final) else { continue }
       assembly.add(pack, spool: spool, catalog: catalog, isDevice: registry.isKnown)
     }
     for incoming in contents.gaps {
       let key = SpoolKey(device: incoming.gap.device, epoch: incoming.gap.epoch)
-      guard let spool = await open(key, in: &assembly) else { continue }
+      guard let spool = await open(key, in: &assembly, final: final) else { continue }
       assembly.add(incoming, spool: spool)
     }
     return assembly.finished()
   }
 
-  /// Nil where the store cannot say what it has of a spool: without that nothing of it may count.
-  /// The agent keeps it.
-  private func open(_ key: SpoolKey, in assembly: inout BatchAssembly) async -> Int? {
+  /// Asks until the store says what it has of a spool: without that nothing of it may count, and its
+  /// packs do not come again as long as their link lives. Nil where the broker is stopping; then the
+  /// agent has them still.
+  private func open(
+    _ key: SpoolKey, in assembly: inout BatchAssembly, final: Bool
+  ) async -> Int? {
     if let spool = assembly.spool(key) { return spool }
-    do {
-      let known = try await ackedRanges(device: key.device, epoch: key.epoch)
-      return assembly.open(key, stored: known)
-    } catch {
-      health.failed(error)
-      return nil
+    while true {
+      do {
+        let known = try await ackedRanges(device: key.device, epoch: key.epoch)
+        return assembly.open(key, stored: known)
+      } catch {
+        health.failed(error)
+        if final || Task.isCancelled { return nil }
+        try? await Task.sleep(for: configuration.retryInterval)
+      }
     }
   }
 

@@ -27,7 +27,9 @@ package final class BrokerMetrics: Sendable {
   private let storeFreeBytes: Gauge
   private let storeUnfolded: Gauge
   private let storeGivenUp: Gauge
+  private let storeMaxBytes: Gauge
   private let storeAvailable: Gauge
+  private let storeInOrder: Gauge
 
   /// Declares them all with one factory.
   package init(factory: any MetricsFactory) {
@@ -71,7 +73,9 @@ package final class BrokerMetrics: Sendable {
     storeFreeBytes = gauge("hawser_store_free_bytes")
     storeUnfolded = gauge("hawser_store_unfolded_readings")
     storeGivenUp = gauge("hawser_store_given_up_readings")
+    storeMaxBytes = gauge("hawser_store_max_bytes")
     storeAvailable = gauge("hawser_store_available")
+    storeInOrder = gauge("hawser_store_in_order")
   }
 
   /// A device link said `hello`; `handedOver` where it took over from one that still worked.
@@ -112,7 +116,9 @@ package final class BrokerMetrics: Sendable {
     storeFreeBytes.record(state.store.freeBytes)
     storeUnfolded.record(state.store.unfoldedReadings)
     storeGivenUp.record(state.store.readingsGivenUp)
-    storeAvailable.record(state.storeAvailable ? 1 : 0)
+    storeMaxBytes.record(state.store.maxBytes ?? 0)
+    storeAvailable.record(state.storeProblem == nil ? 1 : 0)
+    storeInOrder.record(state.store.problem == nil ? 1 : 0)
   }
 
   func committed(_ assembly: BatchAssembly, took duration: Duration) {
@@ -143,8 +149,8 @@ package struct BrokerState: Sendable {
   package var queuedRecords = 0
   /// The store on disk.
   package var store = StoreUsage(bytes: 0)
-  /// Whether the store takes data.
-  package var storeAvailable = true
+  /// Why the store takes no data; nil where it does.
+  package var storeProblem: String?
 
   /// All zero, and available.
   package init() {}

@@ -46,6 +46,8 @@ package struct StoreUsage: Sendable {
   package var unfoldedReadings = 0
   /// Readings given up before their time since the store was opened, because it was at its limit.
   package var readingsGivenUp: UInt64 = 0
+  /// Why the store cannot be kept in order now, where it still takes data; nil where all is well.
+  package var problem: String?
 
   /// Knows the size only.
   package init(bytes: Int64) {

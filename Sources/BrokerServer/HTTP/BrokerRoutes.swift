@@ -1,22 +1,25 @@
+import BrokerCore
 import Hummingbird
 
 /// Every route of the REST side, in one router.
 struct BrokerRoutes {
   let parts: BrokerParts
   let loopbackOnly: Bool
+  /// How long the store keeps what.
+  let limits: StoreLimits
 
   func responder() -> RouterResponder<BrokerRequestContext> {
     let router = Router(context: BrokerRequestContext.self)
     router.add(middleware: ProblemMiddleware())
     router.add(middleware: HostCheckMiddleware(check: HostCheck(loopbackOnly: loopbackOnly)))
     OperationsRoutes(
-      state: parts.state, health: parts.health, metrics: parts.metrics, registry: parts.prometheus
+      state: parts.state, metrics: parts.metrics, registry: parts.prometheus
     ).add(to: router)
     DeviceRoutes(registry: parts.registry).add(to: router)
     SeriesRoutes(catalog: parts.catalog, registry: parts.registry).add(to: router)
     HistoryRoutes(
       store: parts.store, catalog: parts.catalog, registry: parts.registry, now: parts.now,
-      kept: { _ in nil }
+      kept: { [limits] in limits[$0] }
     ).add(to: router)
     LinkRoutes(
       registry: parts.registry, statistics: parts.links.statistics, steady: parts.links.steady

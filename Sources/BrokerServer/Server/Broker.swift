@@ -63,7 +63,9 @@ package struct Broker: Service {
     let listen = configuration.listen
     let ready = ready
     let application = Application(
-      responder: BrokerRoutes(parts: parts, loopbackOnly: listen.isLoopback).responder(),
+      responder: BrokerRoutes(
+        parts: parts, loopbackOnly: listen.isLoopback, limits: configuration.kept
+      ).responder(),
       server: HTTPServerBuilder { responder in
         OnePortChannel(endpoint: endpoint, responder: responder)
       },

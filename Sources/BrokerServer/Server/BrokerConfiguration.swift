@@ -33,6 +33,8 @@ package struct BrokerConfiguration: Sendable {
   package var compression: Compression? = Compression(level: 1, windowBits: 10)
   /// How packs are grouped and bounded on their way to the store.
   package var ingest = IngestPipeline.Configuration()
+  /// How long the store keeps what.
+  package var kept = StoreLimits()
   /// How long a link may take to finish its closing handshake.
   package var closeTimeout: Duration = .seconds(3)
   /// How widely agents told of a stop are spread when they come back, at least: a large fleet is

@@ -77,8 +77,13 @@ struct BrokerParts: Sendable {
     state.series = catalog.count
     (state.feeds, state.readers) = await hub.counts
     state.queuedRecords = pipeline.waitingRecords
-    state.store = (try? await store.usage()) ?? StoreUsage(bytes: 0)
-    state.storeAvailable = health.problem == nil
+    state.storeProblem = health.problem
+    do {
+      state.store = try await store.usage()
+    } catch {
+      state.store = StoreUsage(bytes: 0)
+      state.storeProblem = state.storeProblem ?? "\(error)"
+    }
     return state
   }
 }
