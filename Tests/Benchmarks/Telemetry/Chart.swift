@@ -49,7 +49,8 @@ struct Chart {
     configuration.maintainsItself = false
     let store = try SQLiteStore(
       path: path, configuration: configuration,
-      logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
+      logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() },
+      now: { Chart.start + .seconds(Chart.minutes * 60) })
     _ = try await store.open()
     return store
   }

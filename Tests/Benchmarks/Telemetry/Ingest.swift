@@ -74,7 +74,9 @@ struct Ingest {
       try? FileManager.default.removeItem(atPath: folder)
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
-    let store: any SampleStore = try path.map { try SQLiteStore(path: $0) } ?? NoStore()
+    // By the readings' own clock, or retention would leave out windows that a broker makes.
+    let sqlite = try path.map { try SQLiteStore(path: $0, now: now) }
+    let store: any SampleStore = sqlite ?? NoStore()
     let contents = try await store.open()
     let feed = Feed()
     let pipeline = IngestPipeline(
@@ -101,14 +103,23 @@ struct Ingest {
       String(
         format: "  acked: %.2f M readings/CPU s (%.2f CPU s, %.2f s); %d windows in a live feed",
         Double(stored) / spent / 1e6, spent, seconds, await feed.closed))
-    guard let folder else { return }
+    guard let folder, let sqlite else { return }
     print("  on disk when acked: \(perReading(folder, stored)) bytes a reading")
-    try await store.close()
+    let folding = ContinuousClock.now
+    try await sqlite.fold()
+    let foldTook = folding.duration(to: .now)
     let all = Measures.processSeconds() - cpu
+    let tables = try await sqlite.tableBytes()
+    let raw = ["chunk", "chunkBySeries", "tail"].reduce(0) { $0 + (tables[$1] ?? 0) }
+    let windows = tables["window"] ?? 0
+    try await store.close()
     print(
       String(
-        format: "  closed: %.2f M readings/CPU s in all; %@ bytes a reading on disk",
-        Double(stored) / all / 1e6, perReading(folder, stored)))
+        format: """
+            decoded, stored, compressed and aggregated: %.2f M readings/CPU s (the fold %.2f s); \
+          %.2f bytes a reading, its windows %.2f
+          """, Double(stored) / all / 1e6, foldTook / .seconds(1),
+        Double(raw) / Double(stored), Double(windows) / Double(stored)))
   }
 
   private func make() -> Packs {
