@@ -156,7 +156,7 @@ extension SenMLPackDecoder {
       return nil
     }
     let entry = units.entries[Int(template.unit == 0 ? base.unit : template.unit)]
-    let number = (base.value + value) * entry.scale + entry.offset
+    let number = entry.convert(base.value + value)
     guard reader.position < bytes.count, bytes[reader.position] == UInt8(ascii: "}"),
       number.isFinite
     else {
@@ -231,7 +231,7 @@ extension SenMLPackDecoder {
     switch fields.present & SenMLField.value {
     case SenMLField.v.rawValue:
       row.kind = .number
-      row.number = (base.value + fields.value) * entry.scale + entry.offset
+      row.number = entry.convert(base.value + fields.value)
     case SenMLField.vb.rawValue:
       row.kind = .bool
       row.number = fields.bool ? 1 : 0
@@ -251,7 +251,7 @@ extension SenMLPackDecoder {
           message: "a sum in \(units.names[Int(unit)]) cannot be converted")
       }
       row.flags |= SenMLRow.hasSum
-      row.rawSum = (base.sum + fields.sum) * entry.scale
+      row.rawSum = entry.convert(base.sum + fields.sum)
     }
     if fields.has(.ut) {
       row.flags |= SenMLRow.hasUpdateTime

@@ -1,13 +1,28 @@
-/// The units of IANA's SenML registry: RFC 8428 §12.1, RFC 8798 and later additions.
+/// The units of IANA's SenML registry: RFC 8428 §12.1, RFC 8798 and what was registered later, as the
+/// registry stood on 2 February 2026.
 package enum SenMLUnits {
-  /// How a secondary unit relates to its base unit: base value = value × scale + offset.
+  /// How a secondary unit relates to its base unit: base value = value × scale ÷ divisor + offset.
+  ///
+  /// Of scale and divisor one is 1: a thousandth is not a binary fraction, but a thousand is a whole
+  /// number, so that 3284 mV are 3.284 V and not 3.2840000000000003.
   package struct Conversion: Hashable, Sendable {
     /// The registered primary unit.
     package var base: String
     /// What a value is multiplied with.
     package var scale: Double
+    /// What it is divided by.
+    package var divisor: Double
     /// What is added afterwards.
     package var offset: Double
+
+    fileprivate init(
+      _ base: String, times scale: Double = 1, over divisor: Double = 1, plus offset: Double = 0
+    ) {
+      self.base = base
+      self.scale = scale
+      self.divisor = divisor
+      self.offset = offset
+    }
   }
 
   /// The primary units. Those RFC 8428 does not recommend (`g l l/s Bspl % %EL EL beat/min beats`
@@ -20,52 +35,52 @@ package enum SenMLUnits {
     "S/m",
     // RFC 8798 §2
     "B", "VA", "VAs", "var", "vars", "J/m", "kg/m3", "deg",
-    // Registered later; not confirmed, the registry itself could not be read.
+    // Registered later, after ISO 7027-1:2016
     "NTU",
   ]
 
   /// The secondary units of RFC 8798 §3, each a linear transformation of a primary one.
   package static let secondary: [(unit: String, conversion: Conversion)] = [
-    ("ms", Conversion(base: "s", scale: 1e-3, offset: 0)),
-    ("min", Conversion(base: "s", scale: 60, offset: 0)),
-    ("h", Conversion(base: "s", scale: 3600, offset: 0)),
-    ("MHz", Conversion(base: "Hz", scale: 1e6, offset: 0)),
-    ("kW", Conversion(base: "W", scale: 1e3, offset: 0)),
-    ("kVA", Conversion(base: "VA", scale: 1e3, offset: 0)),
-    ("kvar", Conversion(base: "var", scale: 1e3, offset: 0)),
-    ("Ah", Conversion(base: "C", scale: 3600, offset: 0)),
-    ("Wh", Conversion(base: "J", scale: 3600, offset: 0)),
-    ("kWh", Conversion(base: "J", scale: 3.6e6, offset: 0)),
-    ("varh", Conversion(base: "vars", scale: 3600, offset: 0)),
-    ("kvarh", Conversion(base: "vars", scale: 3.6e6, offset: 0)),
-    ("kVAh", Conversion(base: "VAs", scale: 3.6e6, offset: 0)),
-    ("Wh/km", Conversion(base: "J/m", scale: 3.6, offset: 0)),
-    ("KiB", Conversion(base: "B", scale: 1024, offset: 0)),
-    ("GB", Conversion(base: "B", scale: 1e9, offset: 0)),
-    ("Mbit/s", Conversion(base: "bit/s", scale: 1e6, offset: 0)),
-    ("B/s", Conversion(base: "bit/s", scale: 8, offset: 0)),
-    ("MB/s", Conversion(base: "bit/s", scale: 8e6, offset: 0)),
-    ("mV", Conversion(base: "V", scale: 1e-3, offset: 0)),
-    ("mA", Conversion(base: "A", scale: 1e-3, offset: 0)),
-    ("dBm", Conversion(base: "dBW", scale: 1, offset: -30)),
-    ("ug/m3", Conversion(base: "kg/m3", scale: 1e-9, offset: 0)),
-    ("mm/h", Conversion(base: "m/s", scale: 1 / 3.6e6, offset: 0)),
-    ("m/h", Conversion(base: "m/s", scale: 1 / 3600, offset: 0)),
-    ("ppm", Conversion(base: "/", scale: 1e-6, offset: 0)),
-    ("/100", Conversion(base: "/", scale: 1e-2, offset: 0)),
-    ("/1000", Conversion(base: "/", scale: 1e-3, offset: 0)),
-    ("hPa", Conversion(base: "Pa", scale: 100, offset: 0)),
-    ("mm", Conversion(base: "m", scale: 1e-3, offset: 0)),
-    ("cm", Conversion(base: "m", scale: 1e-2, offset: 0)),
-    ("km", Conversion(base: "m", scale: 1e3, offset: 0)),
-    ("km/h", Conversion(base: "m/s", scale: 1 / 3.6, offset: 0)),
-    // Registered later; `ppb` is not confirmed, nor are the factors, which follow from the names.
-    ("ppb", Conversion(base: "/", scale: 1e-9, offset: 0)),
-    ("ppt", Conversion(base: "/", scale: 1e-12, offset: 0)),
-    ("VAh", Conversion(base: "VAs", scale: 3600, offset: 0)),
-    ("mg/l", Conversion(base: "kg/m3", scale: 1e-3, offset: 0)),
-    ("ug/l", Conversion(base: "kg/m3", scale: 1e-6, offset: 0)),
-    ("g/l", Conversion(base: "kg/m3", scale: 1, offset: 0)),
+    ("ms", Conversion("s", over: 1e3)),
+    ("min", Conversion("s", times: 60)),
+    ("h", Conversion("s", times: 3600)),
+    ("MHz", Conversion("Hz", times: 1e6)),
+    ("kW", Conversion("W", times: 1e3)),
+    ("kVA", Conversion("VA", times: 1e3)),
+    ("kvar", Conversion("var", times: 1e3)),
+    ("Ah", Conversion("C", times: 3600)),
+    ("Wh", Conversion("J", times: 3600)),
+    ("kWh", Conversion("J", times: 3.6e6)),
+    ("varh", Conversion("vars", times: 3600)),
+    ("kvarh", Conversion("vars", times: 3.6e6)),
+    ("kVAh", Conversion("VAs", times: 3.6e6)),
+    ("Wh/km", Conversion("J/m", times: 3.6)),
+    ("KiB", Conversion("B", times: 1024)),
+    ("GB", Conversion("B", times: 1e9)),
+    ("Mbit/s", Conversion("bit/s", times: 1e6)),
+    ("B/s", Conversion("bit/s", times: 8)),
+    ("MB/s", Conversion("bit/s", times: 8e6)),
+    ("mV", Conversion("V", over: 1e3)),
+    ("mA", Conversion("A", over: 1e3)),
+    ("dBm", Conversion("dBW", plus: -30)),
+    ("ug/m3", Conversion("kg/m3", over: 1e9)),
+    ("mm/h", Conversion("m/s", over: 3.6e6)),
+    ("m/h", Conversion("m/s", over: 3600)),
+    ("ppm", Conversion("/", over: 1e6)),
+    ("/100", Conversion("/", over: 100)),
+    ("/1000", Conversion("/", over: 1e3)),
+    ("hPa", Conversion("Pa", times: 100)),
+    ("mm", Conversion("m", over: 1e3)),
+    ("cm", Conversion("m", over: 100)),
+    ("km", Conversion("m", times: 1e3)),
+    ("km/h", Conversion("m/s", over: 3.6)),
+    // Registered later
+    ("ppb", Conversion("/", over: 1e9)),
+    ("ppt", Conversion("/", over: 1e12)),
+    ("VAh", Conversion("VAs", times: 3600)),
+    ("mg/l", Conversion("kg/m3", over: 1e3)),
+    ("ug/l", Conversion("kg/m3", over: 1e6)),
+    ("g/l", Conversion("kg/m3")),
   ]
 
   private static let primarySet = Set(primary)

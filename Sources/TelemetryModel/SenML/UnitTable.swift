@@ -6,14 +6,19 @@ struct UnitTable: Sendable {
   struct Entry: Sendable, BitwiseCopyable {
     /// The base unit's number; the unit's own where it is none of RFC 8798's secondary ones.
     var resolved: UInt16
-    var scale: Double
-    var offset: Double
+    var scale = 1.0
+    var divisor = 1.0
+    var offset = 0.0
+
+    /// A value in the base unit.
+    @inline(__always)
+    func convert(_ value: Double) -> Double { value * scale / divisor + offset }
   }
 
   /// More different unregistered units than this are forgotten between packs.
   static let maxEntries = 4096
 
-  private(set) var entries: [Entry] = [Entry(resolved: 0, scale: 1, offset: 0)]
+  private(set) var entries: [Entry] = [Entry(resolved: 0)]
   private(set) var names = [""]
   private var keys: [UInt64]
   private var ids: [UInt16]
@@ -31,6 +36,7 @@ struct UnitTable: Sendable {
       let base = names.firstIndex(of: conversion.base) ?? Int(id)
       entries[Int(id)].resolved = UInt16(truncatingIfNeeded: base)
       entries[Int(id)].scale = conversion.scale
+      entries[Int(id)].divisor = conversion.divisor
       entries[Int(id)].offset = conversion.offset
     }
   }
@@ -62,7 +68,7 @@ struct UnitTable: Sendable {
     }
     guard !isFull else { return 0 }
     let id = UInt16(truncatingIfNeeded: entries.count)
-    entries.append(Entry(resolved: id, scale: 1, offset: 0))
+    entries.append(Entry(resolved: id))
     names.append(unit)
     guard utf8.count <= 8 else {
       longUnits[unit] = id

@@ -92,6 +92,20 @@ struct SenMLDecoderTests {
     #expect(records[3].value == .number(1.5))
   }
 
+  @Test(
+    "A decimal in a secondary unit is the nearest number to its decimal in the base unit",
+    arguments: [
+      ("mV", "3284", 3.284), ("ms", "1001", 1.001), ("/100", "7", 0.07), ("ppm", "417", 0.000417),
+      ("ppb", "3", 3e-9), ("ppt", "3", 3e-12), ("cm", "29", 0.29), ("mg/l", "8.7", 0.0087),
+      ("ug/m3", "12", 1.2e-8), ("hPa", "1013.25", 101_325), ("Wh/km", "150", 540),
+    ])
+  func exactConversions(unit: String, value: String, expected: Double) throws {
+    let input = bytes(#"[{"n":"a","u":"\#(unit)","v":\#(value),"s":\#(value)}]"#)
+    let record = try #require(try SenMLDecoder.decode(input.span, now: now).first)
+    #expect(record.value == .number(expected))
+    #expect(record.sum == expected)
+  }
+
   @Test("The registry's secondary units lead to primary ones, and names are unique")
   func registry() {
     let primary = Set(SenMLUnits.primary)
@@ -99,7 +113,7 @@ struct SenMLDecoderTests {
     for (unit, conversion) in SenMLUnits.secondary {
       #expect(primary.contains(conversion.base), "\(unit)")
       #expect(!primary.contains(unit))
-      #expect(conversion.scale > 0)
+      #expect(conversion.scale > 0 && conversion.divisor > 0)
       #expect(SenMLUnits.isRegistered(unit))
       #expect(SenMLUnits.conversion(of: unit) == conversion)
     }
