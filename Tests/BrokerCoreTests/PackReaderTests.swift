@@ -104,26 +104,48 @@ struct PackReaderTests {
     #expect(third.samples.map(\.value) == [1, 2])
   }
 
-  @Test(
-    "refuses what lies in the future, text and data; the first is told, by its place in the pack")
+  @Test("refuses what lies in the future; the first is told, by its place in the pack")
   func refuses() throws {
     try know("temp")
     var reader = makeReader()
     let pack = read(
       """
-      [{"bn":"temp","bt":1800000000},{"v":1},{"v":2,"t":700},{"vs":"on"},{"vd":"AQ"},{"v":3}]
+      [{"bn":"temp","bt":1800000000},{"v":1},{"v":2,"t":700},{"vs":"on","t":701},{"v":3}]
       """, &reader, seq: 9)
     #expect(pack.samples.map(\.value) == [1, 3])
     #expect(
       pack.refusal
         == PackRefusal(
-          seq: 9, record: 2, count: 3, code: .farFuture,
+          seq: 9, record: 2, count: 2, code: .farFuture,
           text: "temp: time is too far ahead of the broker's clock"))
     let malformed = read(#"[{"n":"temp","v":1},{"n":"temp","v":"x"}]"#, &reader, seq: 10)
     #expect(malformed.samples.isEmpty)
     #expect(malformed.refusal?.code == .malformed)
     #expect(malformed.refusal?.record == 1)
     #expect(malformed.refusal?.text.contains("field v") == true)
+  }
+
+  @Test("takes text and data beside numbers, of series known and unknown")
+  func texts() throws {
+    let door = try know("door")
+    var reader = makeReader()
+    let records = """
+      [{"n":"door","bt":1800000000,"vs":"half \\"open\\" \\u00e9"},{"n":"door","vb":true},
+      {"n":"door","vd":"AQL_"},{"n":"tag","vs":"","t":-2},{"n":"door","vs":"shut"}]
+      """
+    for seq in 1...2 as ClosedRange<UInt64> {
+      let pack = read(records, &reader, seq: seq)
+      #expect(pack.refusal == nil && pack.count == 5)
+      #expect(pack.samples.map(\.value) == [1])
+      #expect(
+        pack.texts.map(\.value) == [
+          .string("half \"open\" é"), .data([1, 2, 255]), .string("shut"),
+        ])
+      #expect(pack.texts.allSatisfy { $0.series == door && $0.quality.isEmpty })
+      let tag = try #require(pack.unresolved.first)
+      #expect(tag.name == "tag" && tag.record == 3)
+      #expect(tag.text == .string("") && tag.sample.quality == .late)
+    }
   }
 
   @Test("says how far the time of a reading can be trusted")

@@ -21,7 +21,7 @@ struct HistoryRoutesTests {
         #expect(answer.headers["content-type"] == "application/json")
         let page = try JSONDecoder().decode(Page.self, from: answer.body)
         #expect(page.resolution == "raw")
-        #expect(page.columns == ["series", "time", "value", "quality"])
+        #expect(page.columns == ["series", "time", "value", "quality", "received"])
         #expect(page.series.map(\.device) == ["pi-1", "pi-2"])
         values += page.rows.map(\.value)
         #expect(
@@ -44,10 +44,10 @@ struct HistoryRoutesTests {
       #expect(raw.headers["content-type"] == "text/csv; charset=utf-8; header=present")
       #expect(
         raw.text == """
-          device,metric,unit,time,value,quality\r
-          pi-1,temp,Cel,2027-01-15T08:00:00Z,0,\r
-          pi-1,temp,Cel,2027-01-15T08:00:01Z,1,\r
-          pi-1,temp,Cel,2027-01-15T08:00:02Z,2,late\r
+          device,metric,unit,time,value,quality,received\r
+          pi-1,temp,Cel,2027-01-15T08:00:00Z,0,,\r
+          pi-1,temp,Cel,2027-01-15T08:00:01Z,1,,\r
+          pi-1,temp,Cel,2027-01-15T08:00:02Z,2,late,2027-01-15T08:00:03.5Z\r
 
           """)
       let groups = try await server.get(
@@ -80,6 +80,26 @@ struct HistoryRoutesTests {
       #expect(said.map(\.name) == ["pi-2/temp/count", "pi-2/temp/max"])
       #expect(said.map(\.unit) == ["count", "Cel"])
       #expect(said.map(\.value) == [.number(3), .number(2)])
+    }
+  }
+
+  @Test("gives text and data back in every form")
+  func texts() async throws {
+    let store = CountingStore(
+      series: 1, readings: 3, texts: [0: .string("half \"open\", é"), 2: .data([1, 2, 255])])
+    try await HistoryServer.run(store) { server in
+      let json = try await server.get("/v1/history?resolution=raw").text
+      #expect(
+        json.contains(
+          #""rows":[[1,1800000000,"half \"open\", é",null,null],[1,1800000001,1,null,null],"#
+            + #"[1,1800000002,{"vd":"AQL_"},"late",1800000003.5]]"#), "\(json)")
+      let csv = try await server.get("/v1/history?resolution=raw&format=csv").text
+      #expect(csv.contains(#",2027-01-15T08:00:00Z,"half ""open"", é",,"# + "\r\n"), "\(csv)")
+      #expect(csv.contains(",AQL_,late,"), "\(csv)")
+      let senML = try await server.get("/v1/history?resolution=raw&format=senml").body
+      let records = try SenMLDecoder.decode(Array(senML).span, now: server.now())
+      #expect(
+        records.map(\.value) == [.string("half \"open\", é"), .number(1), .data([1, 2, 255])])
     }
   }
 

@@ -173,12 +173,18 @@ final class CountingStore: SampleStore {
   private let readings: Int
   private let delay: Duration
   private let fails: Bool
+  /// Readings that say something else than their number.
+  private let texts: [Int: TextSample.Value]
 
-  init(series: Int, readings: Int, delay: Duration = .zero, fails: Bool = false) {
+  init(
+    series: Int, readings: Int, delay: Duration = .zero, fails: Bool = false,
+    texts: [Int: TextSample.Value] = [:]
+  ) {
     count = series
     self.readings = readings
     self.delay = delay
     self.fails = fails
+    self.texts = texts
   }
 
   func series() throws -> [Series] {
@@ -213,10 +219,12 @@ final class CountingStore: SampleStore {
       for index in first..<max(first, end) {
         let time = CountingStore.start + .seconds(index)
         guard time >= request.from, time < request.to || readings > 1_000 else { continue }
+        let text = texts[index]
         rows.append(
           HistoryRow(
-            series: series, time: time, values: request.resolution == .raw ? [Double(index)] : [],
-            quality: index == 2 ? .late : []))
+            series: series, time: time, values: [text == nil ? Double(index) : nil],
+            quality: index == 2 ? .late : [],
+            received: index == 2 ? time + .milliseconds(1_500) : nil, text: text))
       }
       if end < readings, rows.count == request.limitRows, let last = rows.last {
         next = HistoryPosition(series: last.series, time: last.time, repeats: 1)

@@ -20,7 +20,7 @@ struct RawHistory: Decodable {
     var metric: String
     var unit: String?
   }
-  /// `[series, time, value, quality]`
+  /// `[series, time, value, quality, received]`
   struct Row: Decodable {
     var series: Int
     var time: Double
@@ -68,7 +68,7 @@ extension BrokerRun {
     ]
     while true {
       let page = try await json(RawHistory.self, "v1/history", query: query)
-      guard page.columns == ["series", "time", "value", "quality"] else {
+      guard page.columns == ["series", "time", "value", "quality", "received"] else {
         throw TestFailure("unexpected columns \(page.columns)")
       }
       found += page.rows.map { ($0.time, $0.value) }

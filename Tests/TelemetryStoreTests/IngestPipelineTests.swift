@@ -125,6 +125,30 @@ struct IngestPipelineTests {
     #expect(gaps.map(\.range) == [SequenceRange(2), SequenceRange(3)])
   }
 
+  @Test("Text and data are stored once, in the unit of their series, and given back as they came")
+  func texts() async throws {
+    let origin = Origin()
+    func text(_ name: String, _ value: SenMLValue, unit: String? = nil) -> SenMLRecord {
+      SenMLRecord(name: name, unit: unit, time: fixture.start - .seconds(5), value: value)
+    }
+    let pack = [
+      text("door", .string("open")), text("door", .bool(true)), text("tag", .data([0, 255])),
+      text("door", .string("shut"), unit: "Cel"),
+    ]
+    for _ in 1...2 { try await run([(1, pack)], origin: origin) }
+    #expect(origin.refusals.withLock { $0 }.map(\.code) == [.unitChanged])
+    let store = try fixture.store()
+    let contents = try await store.open()
+    let rows = try await store.history(
+      HistoryRequest(
+        series: contents.series.map(\.id).sorted(), from: .distantPast, to: .distantFuture,
+        resolution: .raw, functions: [], limitRows: 1000, withTexts: true)
+    ).rows
+    #expect(rows.map { $0.values[0] } == [1, nil, nil])
+    #expect(rows.map(\.text) == [nil, .string("open"), .data([0, 255])])
+    try await store.close()
+  }
+
   @Test("A gap is kept once, only for packs that are not stored, and acked")
   func gaps() async throws {
     let origin = Origin()

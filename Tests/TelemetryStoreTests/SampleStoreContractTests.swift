@@ -103,6 +103,50 @@ struct SampleStoreContractTests {
     }
   }
 
+  @Test("Texts stand among numbers by time, as of a commit, on pages of any length")
+  func texts() async throws {
+    let store = try fixture.store()
+    _ = try await store.open()
+    var random = Seeded(11)
+    var right: [(time: Timestamp, isText: Bool, place: Int, commit: Int64)] = []
+    for commit in 1...12 as ClosedRange<Int64> {
+      var batch = fixture.batch(commit, [])
+      if commit == 1 { batch.newSeries = [try fixture.series(1, "state")] }
+      for _ in 0..<20 {
+        let time = fixture.start + .seconds(Int.random(in: 0..<60, using: &random))
+        let place = right.count
+        let isText = Bool.random(using: &random)
+        if isText {
+          batch.texts.append(
+            TextSample(series: SeriesID(1), time: time, value: .string("\(place)")))
+        } else {
+          batch.samples.append(Sample(series: SeriesID(1), time: time, value: Double(place)))
+        }
+        right.append((time, isText, place, commit))
+      }
+      try await store.commit(batch)
+    }
+    right.sort { ($0.time, $0.isText ? 1 : 0, $0.place) < ($1.time, $1.isText ? 1 : 0, $1.place) }
+    func said(_ row: HistoryRow) -> String {
+      if case .string(let text) = row.text { return "text \(text)" }
+      return "\(Int(row.values[0] ?? -1))"
+    }
+    for (limit, last) in [(1, 12), (3, 7), (1_000, 12), (1_000, 4)] as [(Int, Int64)] {
+      var rows: [String] = []
+      var request = raw(limit: limit, throughCommit: CommitNumber(last))
+      request.withTexts = true
+      repeat {
+        let page = try await store.history(request)
+        rows += page.rows.map(said)
+        request.after = page.next
+      } while request.after != nil
+      let expected = right.filter { $0.commit <= last }
+        .map { $0.isText ? "text \($0.place)" : "\($0.place)" }
+      #expect(rows == expected, "limit \(limit), commit \(last)")
+    }
+    #expect(try await store.history(raw()).rows.allSatisfy { $0.text == nil })
+  }
+
   @Test("Windows hold the readings of their span, whatever order those came in")
   func windows() async throws {
     let store = try fixture.store()

@@ -59,6 +59,42 @@ struct StoreSizeTests {
     #expect(SQLiteStore.fileBytes(fixture.path) <= maxBytes, "what is free goes to the disk")
   }
 
+  @Test("Texts go by age with readings, and by size before windows")
+  func textsGo() async throws {
+    let store = try fixture.store(configuration(maxBytes: 600_000))
+    _ = try await store.open()
+    var batch = fixture.batch(1, new: [try fixture.series(1, "state")], noise(2_000))
+    batch.texts = (0..<3_000).map {
+      TextSample(
+        series: SeriesID(1), time: fixture.start + .seconds($0),
+        value: .string(String(repeating: "x", count: 200)), quality: .late)
+    }
+    try await store.commit(batch)
+    try await store.fold()
+    let tens = try await rows(store, .s10).count
+    try await store.stayWithinLimits()
+    func texts() async throws -> [HistoryRow] {
+      try await store.history(
+        HistoryRequest(
+          series: [SeriesID(1)], from: .distantPast, to: .distantFuture, resolution: .raw,
+          functions: [], limitRows: 100_000, withTexts: true)
+      ).rows.filter { $0.text != nil }
+    }
+    let left = try await texts()
+    #expect(left.count < 3_000 && left.last?.time == fixture.start + .seconds(2_999))
+    #expect(left.allSatisfy { $0.received == fixture.start && $0.quality == .late })
+    #expect(try await rows(store, .s10).count == tens)
+    try await store.close()
+    let later = fixture.start + day * 10_000 + .seconds(2_900)
+    let aged = try SQLiteStore(
+      path: fixture.path, configuration: configuration(), now: { later })
+    _ = try await aged.open()
+    try await aged.sweep()
+    let kept = try await aged.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM text") }
+    #expect(kept == 100)
+    try await aged.close()
+  }
+
   @Test("What waits in the journal is folded before anything is given up for it")
   func journalFolds() async throws {
     let store = try fixture.store(configuration(maxBytes: 600_000))

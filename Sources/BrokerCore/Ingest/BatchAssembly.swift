@@ -64,12 +64,17 @@ struct BatchAssembly {
     spools[spool].isChanged = true
     packs += 1
     batch.samples.append(contentsOf: pack.samples)
+    batch.texts.append(contentsOf: pack.texts)
     var refusal = pack.refusal
     for reading in pack.unresolved {
       do {
         var sample = reading.sample
         sample.series = try series(of: reading, pack.device, catalog: catalog, isDevice: isDevice)
-        batch.samples.append(sample)
+        if let text = reading.text {
+          batch.texts.append(TextSample(sample, text))
+        } else {
+          batch.samples.append(sample)
+        }
       } catch {
         refusal.count(record: reading.record, of: pack.seq, error.code, error.text)
       }

@@ -11,8 +11,10 @@ package struct IncomingPack: Sendable {
   package var seq: UInt64
   /// Readings of known series, in order.
   package var samples: [Sample]
+  /// Readings of text or bytes of known series, in order.
+  package var texts: [TextSample] = []
   /// Readings whose series the pipeline has to find, make or refuse, in order. Those of one series
-  /// are all here or all among ``samples``, so that their order stays.
+  /// are all here, or all in the lists above, so that their order stays.
   package var unresolved: [UnresolvedReading]
   /// What of it is refused already, whatever the pipeline finds.
   package var refusal: PackRefusal?
@@ -22,7 +24,7 @@ package struct IncomingPack: Sendable {
   package var origin: any PackOrigin
 
   /// How many readings it has.
-  package var count: Int { samples.count + unresolved.count }
+  package var count: Int { samples.count + texts.count + unresolved.count }
 }
 
 /// A reading of a name that its link has not met yet, or whose series is in another unit.
@@ -35,6 +37,8 @@ package struct UnresolvedReading: Sendable {
   package var unit: String?
   /// The reading; its series is of no meaning.
   package var sample: Sample
+  /// What it says, where that is no number; then the sample's value is of no meaning either.
+  package var text: TextSample.Value?
 }
 
 /// Packs that a device says it gave up, on their way to the store.
@@ -72,8 +76,6 @@ package struct PackRefusal: Hashable, Sendable {
     case badName
     /// The reading is from further in the future than the broker's clock allows.
     case farFuture
-    /// A kind of value that is not stored: text or data.
-    case unsupportedValue
     /// The pack is not SenML.
     case malformed
   }

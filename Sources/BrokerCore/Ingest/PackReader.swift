@@ -59,8 +59,7 @@ package struct PackReader: Sendable {
   }
 
   /// Decodes one pack, which is all of `bytes`. A pack that is not SenML has no readings and says
-  /// why in its refusal; readings that lie too far in the future, text and data are left out and
-  /// counted there.
+  /// why in its refusal; readings that lie too far in the future are left out and counted there.
   package mutating func read(
     _ bytes: Span<UInt8>, from source: Source, with decoder: PackDecoder
   ) -> IncomingPack {
@@ -75,12 +74,13 @@ package struct PackReader: Sendable {
       return pack
     }
     memory.follow(decoder.senML.generation)
-    take(decoder.senML, source, into: &pack)
+    take(decoder.senML, bytes, source, into: &pack)
     return pack
   }
 
   private mutating func take(
-    _ decoder: borrowing SenMLPackDecoder, _ source: Source, into pack: inout IncomingPack
+    _ decoder: borrowing SenMLPackDecoder, _ bytes: Span<UInt8>, _ source: Source,
+    into pack: inout IncomingPack
   ) {
     let latest = source.received + maxFuture
     // Windows of a second that begin before this have closed.
@@ -107,9 +107,8 @@ package struct PackReader: Sendable {
           series: .none, time: row.time, value: row.number, quality: quality)
         place(sample, row, isSum: false, decoder, into: &pack)
       case .string, .data:
-        pack.refusal.count(
-          record: Int(row.record), of: source.seq, .unsupportedValue,
-          "\(decoder.name(row.nameID)): only numbers and booleans are stored")
+        let sample = Sample(series: .none, time: row.time, value: 0, quality: quality)
+        placeText(sample, PackReader.text(decoder.value(of: row, in: bytes)), row, decoder, &pack)
       case .none: break
       }
       if let sum = row.sum {
@@ -131,13 +130,37 @@ package struct PackReader: Sendable {
       sample.series = series
       pack.samples.append(sample)
     } else {
-      lookUp(sample, row, key, decoder, into: &pack)
+      lookUp(sample, nil, row, key, decoder, into: &pack)
     }
+  }
+
+  private static func text(_ value: SenMLValue?) -> TextSample.Value? {
+    switch value {
+    case .string(let string): .string(string)
+    case .data(let data): .data(data)
+    case .number, .bool, nil: nil
+    }
+  }
+
+  /// The same for a reading whose value is `text`.
+  @inline(never)
+  private mutating func placeText(
+    _ reading: Sample, _ text: TextSample.Value?, _ row: SenMLRow,
+    _ decoder: borrowing SenMLPackDecoder, _ pack: inout IncomingPack
+  ) {
+    guard let text else { return }
+    let key = SeriesMemory.Key(name: row.nameID, unit: row.unitID, isSum: false)
+    guard let series = memory.find(key) else {
+      return lookUp(reading, text, row, key, decoder, into: &pack)
+    }
+    var sample = reading
+    sample.series = series
+    pack.texts.append(TextSample(sample, text))
   }
 
   @inline(never)
   private mutating func lookUp(
-    _ reading: Sample, _ row: SenMLRow, _ key: SeriesMemory.Key,
+    _ reading: Sample, _ text: TextSample.Value?, _ row: SenMLRow, _ key: SeriesMemory.Key,
     _ decoder: borrowing SenMLPackDecoder, into pack: inout IncomingPack
   ) {
     var name = decoder.name(row.nameID)
@@ -157,11 +180,16 @@ package struct PackReader: Sendable {
       memory.learn(key, series)
       var sample = reading
       sample.series = series
-      pack.samples.append(sample)
+      if let text {
+        pack.texts.append(TextSample(sample, text))
+      } else {
+        pack.samples.append(sample)
+      }
       return
     }
     pack.unresolved.append(
-      UnresolvedReading(record: Int(row.record), name: name, unit: unit, sample: reading))
+      UnresolvedReading(
+        record: Int(row.record), name: name, unit: unit, sample: reading, text: text))
   }
 
   /// What the metric of a record's sum (`s`, the integral of its value over time) is called, behind

@@ -126,7 +126,7 @@ package final class BrokerMetrics: Sendable {
     commitTime.record(duration: duration)
     packs.increment(by: assembly.packs)
     duplicatePacks.increment(by: assembly.duplicatePacks)
-    samples.increment(by: assembly.batch.samples.count)
+    samples.increment(by: assembly.batch.samples.count + assembly.batch.texts.count)
     refusedRecords.increment(by: assembly.refusals.reduce(0) { $0 + $1.refusal.count })
     gapPacks.increment(
       by: assembly.batch.gaps.reduce(0) { $0 + Int(clamping: $1.range.to - $1.range.from + 1) })

@@ -143,7 +143,7 @@ package struct HistoryWalk: Sendable {
         series: Array(plan.series[place..<end]), from: plan.from, to: plan.to,
         resolution: plan.resolution, functions: plan.functions,
         limitRows: min(HistoryWalk.sliceRows, left), after: position,
-        throughCommit: plan.resolution == .raw ? commit : nil))
+        throughCommit: plan.resolution == .raw ? commit : nil, withTexts: true))
     if commit == nil { commit = page.commit }
     position = page.next
     if let next = page.next {

@@ -23,12 +23,14 @@ package struct HistoryRequest: Sendable {
   /// read one after another show one state, whatever is committed meanwhile; for as long as commits
   /// are told apart.
   package var throughCommit: CommitNumber?
+  /// Whether readings of text and bytes are wanted among raw ones.
+  package var withTexts: Bool
 
   /// Names all parts.
   package init(
     series: [SeriesID], from: Timestamp, to: Timestamp, resolution: Resolution,
     functions: [AggregateFunction], limitRows: Int, after: HistoryPosition? = nil,
-    sinceCommit: CommitNumber? = nil, throughCommit: CommitNumber? = nil
+    sinceCommit: CommitNumber? = nil, throughCommit: CommitNumber? = nil, withTexts: Bool = false
   ) {
     self.series = series
     self.from = from
@@ -39,6 +41,7 @@ package struct HistoryRequest: Sendable {
     self.after = after
     self.sinceCommit = sinceCommit
     self.throughCommit = throughCommit
+    self.withTexts = withTexts
   }
 }
 
@@ -65,8 +68,11 @@ package struct HistoryRow: Hashable, Sendable {
   package var series: SeriesID
   /// The reading's time, or the window's start.
   package var time: Timestamp
-  /// One value for each column; nil where a function has none (the deviation of nothing).
+  /// One value for each column; nil where a function has none (the deviation of nothing), and of
+  /// readings that are no number.
   package var values: [Double?]
+  /// What a raw reading says that is no number.
+  package var text: TextSample.Value?
   /// What is known of a raw reading beyond its value; empty for windows.
   package var quality: SampleQuality
   /// When a raw reading came; nil where it came when its time says, or that is not kept.
@@ -75,11 +81,12 @@ package struct HistoryRow: Hashable, Sendable {
   /// Names all parts.
   package init(
     series: SeriesID, time: Timestamp, values: [Double?], quality: SampleQuality = [],
-    received: Timestamp? = nil
+    received: Timestamp? = nil, text: TextSample.Value? = nil
   ) {
     self.series = series
     self.time = time
     self.values = values
+    self.text = text
     self.quality = quality
     self.received = received
   }

@@ -40,6 +40,8 @@ package struct IngestBatch: Sendable {
   package var newSeries: [Series] = []
   /// Readings, in the order they arrived.
   package var samples: [Sample] = []
+  /// Readings of text or bytes, in the order they arrived.
+  package var texts: [TextSample] = []
   /// Packs that are in this batch, by device and epoch: what makes a pack count once.
   package var acked: [AckedPacks] = []
   /// Packs given up or refused.
@@ -59,8 +61,8 @@ package struct IngestBatch: Sendable {
 
   /// Whether there is nothing to write.
   package var isEmpty: Bool {
-    newSeries.isEmpty && samples.isEmpty && acked.isEmpty && gaps.isEmpty && devices.isEmpty
-      && forgotten.isEmpty && operatorLabels.isEmpty
+    newSeries.isEmpty && samples.isEmpty && texts.isEmpty && acked.isEmpty && gaps.isEmpty
+      && devices.isEmpty && forgotten.isEmpty && operatorLabels.isEmpty
   }
 }
 

@@ -112,7 +112,7 @@ struct HistoryDocument {
   /// The columns behind what a row is about.
   private var columns: [String] {
     query.resolution == .raw
-      ? ["time", "value", "quality"] : ["windowStart"] + query.functions.map(\.rawValue)
+      ? ["time", "value", "quality", "received"] : ["windowStart"] + query.functions.map(\.rawValue)
   }
 
   private mutating func writeJSON(_ row: HistoryRow) {
@@ -125,12 +125,31 @@ struct HistoryDocument {
       json.write(row.time)
       for value in row.values {
         json.element()
-        if let value { json.write(value) } else { json.writeNull() }
+        switch (value, row.text) {
+        case (let value?, _): json.write(value)
+        case (nil, .string(let text)): json.write(text)
+        case (nil, .data(let data)): json.object { HistoryDocument.write(data, to: &$0) }
+        case (nil, nil): json.writeNull()
+        }
       }
       guard isRaw else { return }
       json.element()
       if row.quality.isEmpty { json.writeNull() } else { json.write(row.quality.words) }
+      json.element()
+      if let received = row.received { json.write(received) } else { json.writeNull() }
     }
+  }
+
+  /// Bytes as SenML writes them: what is not a number, a text or a truth value says what it is.
+  private static func write(_ data: [UInt8], to json: inout JSONWriter) {
+    json.key("vd")
+    json.write(base64(data))
+  }
+
+  private static func base64(_ data: [UInt8]) -> String {
+    var text: [UInt8] = []
+    Base64URL.encode(data, &text)
+    return String(decoding: text, as: UTF8.self)
   }
 
   private mutating func endJSON(_ gaps: [StoredGap], _ next: String?) {
@@ -177,11 +196,18 @@ struct HistoryDocument {
     row.time.writeRFC3339(into: &json.bytes)
     for value in row.values {
       comma()
-      if let value { json.write(value) }
+      switch (value, row.text) {
+      case (let value?, _): json.write(value)
+      case (nil, .string(let text)): cell(text)
+      case (nil, .data(let data)): cell(HistoryDocument.base64(data))
+      case (nil, nil): break
+      }
     }
     if query.resolution == .raw {
       comma()
       cell(row.quality.words)
+      comma()
+      row.received?.writeRFC3339(into: &json.bytes)
     }
     endLine()
   }
@@ -212,7 +238,7 @@ struct HistoryDocument {
     let isRaw = query.resolution == .raw
     var isNew = row.series != lastSeries
     for (place, value) in row.values.enumerated() {
-      guard let value else { continue }
+      guard value != nil || row.text != nil else { continue }
       json.element()
       json.beginObject()
       if isNew {
@@ -237,8 +263,16 @@ struct HistoryDocument {
         json.key("t")
         json.write(row.time - baseTime)
       }
-      json.key("v")
-      json.write(value)
+      switch (value, row.text) {
+      case (let value?, _):
+        json.key("v")
+        json.write(value)
+      case (nil, .string(let text)):
+        json.key("vs")
+        json.write(text)
+      case (nil, .data(let data)): HistoryDocument.write(data, to: &json)
+      case (nil, nil): break
+      }
       json.endObject()
     }
   }

@@ -167,7 +167,6 @@ extension RPCError {
       case .unitChanged: .conflict
       case .badName: .notYourDevice
       case .farFuture: .timeInFuture
-      case .unsupportedValue: .invalidField
       case .malformed: .malformed
       }
     let record = refusal.record.map { ".pack[\($0)]" } ?? ""

@@ -1,5 +1,5 @@
 /// Base64 in the URL- and filename-safe alphabet (RFC 4648 §5), as `vd` has it (RFC 8428 §5).
-enum Base64URL {
+package enum Base64URL {
   /// The bytes meant by a string of JSON; nil when it is not this base64. Padding, which SenML
   /// omits, is accepted where it is right.
   static func decode(_ text: JSONStringSpan, _ bytes: Span<UInt8>) -> [UInt8]? {
@@ -36,7 +36,7 @@ enum Base64URL {
   }
 
   /// Appends the text for `data`, without padding.
-  static func encode(_ data: [UInt8], _ bytes: inout [UInt8]) {
+  package static func encode(_ data: [UInt8], _ bytes: inout [UInt8]) {
     let alphabet: StaticString =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     alphabet.withUTF8Buffer { digits in

@@ -121,6 +121,14 @@ package enum SQLiteBackup {
       readings += try row.withBytes(at: 1) { try JournalBlob.decode($0) }
         .count { progress.folded($0.series) < commit }
     }
+    let texts = try Row.fetchCursor(db, sql: "SELECT series, time, data FROM text")
+    while let row = try texts.next() {
+      _ = try row.withBytes(at: 2) { blob in
+        try TextBlob.decode(
+          blob, series: SeriesID(row[0]), time: Timestamp(microseconds: row[1]))
+      }
+      readings += 1
+    }
     let windows = try Row.fetchCursor(db, sql: "SELECT data, sketches FROM window")
     while let row = try windows.next() {
       try row.withBytes(at: 0) { data in

@@ -9,6 +9,7 @@ struct SQLiteHistory {
   private let progress: SQLiteProgress
   private let chunks: SQLiteChunks
   private let windows: SQLiteWindows
+  private let texts: SQLiteTexts
   private let withSketch: Bool
 
   /// The view must have been taken before the snapshot, and hold every commit that this is folded to.
@@ -18,6 +19,7 @@ struct SQLiteHistory {
     self.withSketch = withSketch
     chunks = SQLiteChunks(db: db)
     windows = SQLiteWindows(db: db)
+    texts = SQLiteTexts(db: db)
   }
 
   func page(_ request: HistoryRequest) throws -> HistoryPage {
@@ -78,24 +80,8 @@ struct SQLiteHistory {
     _ series: SeriesID, after: HistoryPosition?, request: HistoryRequest,
     to rows: inout [HistoryRow]
   ) throws {
-    if request.resolution == .raw {
-      var skip = after?.repeats ?? 0
-      let from = after?.time ?? request.from
-      try forEachReading(
-        series, from: from, to: request.to, sinceCommit: request.sinceCommit,
-        throughCommit: request.throughCommit
-      ) { reading in
-        if skip > 0, reading.time == from {
-          skip -= 1
-          return true
-        }
-        rows.append(
-          HistoryRow(
-            series: series, time: reading.time, values: [reading.value], quality: reading.quality,
-            received: reading.received))
-        return rows.count <= request.limitRows
-      }
-      return
+    guard request.resolution != .raw else {
+      return try appendRaw(series, after: after, request: request, to: &rows)
     }
     var from = request.from
     if let after, let length = request.resolution.length { from = max(from, after.time + length) }
@@ -109,6 +95,44 @@ struct SQLiteHistory {
           values: request.functions.map { window.summary.value(of: $0) }))
       return rows.count <= request.limitRows
     }
+  }
+
+  /// Appends a series' readings; texts stand behind numbers of the same time.
+  private func appendRaw(
+    _ series: SeriesID, after: HistoryPosition?, request: HistoryRequest,
+    to rows: inout [HistoryRow]
+  ) throws {
+    var skip = after?.repeats ?? 0
+    let from = after?.time ?? request.from
+    var texts: ArraySlice<HistoryRow> = []
+    if request.withTexts {
+      texts = try self.texts.rows(
+        of: series, from: from, to: request.to, after: request.sinceCommit ?? CommitNumber(0),
+        through: min(view.last, request.throughCommit ?? view.last),
+        limit: request.limitRows + 1 + skip)[...]
+    }
+    func take(_ row: HistoryRow) -> Bool {
+      if skip > 0, row.time == from {
+        skip -= 1
+      } else {
+        rows.append(row)
+      }
+      return rows.count <= request.limitRows
+    }
+    try forEachReading(
+      series, from: from, to: request.to, sinceCommit: request.sinceCommit,
+      throughCommit: request.throughCommit
+    ) { reading in
+      while let text = texts.first, text.time < reading.time {
+        texts.removeFirst()
+        guard take(text) else { return false }
+      }
+      return take(
+        HistoryRow(
+          series: series, time: reading.time, values: [reading.value], quality: reading.quality,
+          received: reading.received))
+    }
+    while rows.count <= request.limitRows, let text = texts.popFirst() { _ = take(text) }
   }
 
   /// Visits a series' readings of a span in order of time, those of one time as they came, until told

@@ -11,6 +11,7 @@ import GRDB
 /// progress  how far the journal is folded
 /// tail      folded readings of each series that no chunk and no window holds yet
 /// chunk     older readings, compressed, hundreds to a row; those of a series do not overlap
+/// text      readings of text and bytes, one row each: they are few, and seldom like each other
 /// window    aggregates of all readings that are, or were, in chunks; hundreds to a row
 /// ```
 ///
@@ -29,6 +30,9 @@ enum SQLiteSchema {
     migrator.registerMigration("3: journal, chunks, windows") { db in
       try db.execute(sql: foldedTables)
       try SQLiteFirstLayout.move(in: db)
+    }
+    migrator.registerMigration("4: readings of text and bytes") { db in
+      try db.execute(sql: textTable)
     }
     return migrator
   }
@@ -75,6 +79,17 @@ enum SQLiteSchema {
       value REAL NOT NULL
     ) STRICT;
     CREATE INDEX sampleBySeries ON sample (series, time, value);
+    """
+
+  private static let textTable = """
+    CREATE TABLE text (
+      id INTEGER PRIMARY KEY NOT NULL,
+      series INTEGER NOT NULL,
+      time INTEGER NOT NULL,
+      number INTEGER NOT NULL,
+      data BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX textBySeries ON text (series, time, id);
     """
 
   private static let foldedTables = """

@@ -90,6 +90,7 @@ extension SQLiteStore {
     try db.cachedStatement(
       sql: "DELETE FROM chunk WHERE series = ? AND first < ? AND last < ?"
     ).execute(arguments: [series.number, rawSince.microseconds, rawSince.microseconds])
+    try SQLiteTexts(db: db).delete(series, before: rawSince)
     let chunks = SQLiteChunks(db: db)
     let tailEnd = try Int64.fetchOne(
       db.cachedStatement(sql: "SELECT last FROM tail WHERE series = ?"),

@@ -79,18 +79,21 @@ extension SQLiteStore {
     }
   }
 
-  /// Deletes some of the chunks that were closed first; where there are none, some of the oldest rows
-  /// of the shortest windows that there are, never those of days.
+  /// Deletes some of the chunks that were closed first, with texts as old; where there are neither, some
+  /// of the oldest rows of the shortest windows that there are, never those of days.
   private static func giveUpOldest(_ db: Database) throws -> GivenUp {
     let oldest = "FROM chunk WHERE id IN (SELECT id FROM chunk ORDER BY id LIMIT 200)"
     let readings = try Int64.fetchOne(db, sql: "SELECT sum(count) \(oldest)") ?? 0
     guard readings > 0 else {
-      return GivenUp(windowRows: try giveUpWindows(db))
+      let texts = try SQLiteTexts(db: db).deleteOldest(before: nil)
+      guard texts > 0 else { return GivenUp(windowRows: try giveUpWindows(db)) }
+      return GivenUp(readings: UInt64(texts))
     }
     try db.execute(sql: "DELETE \(oldest)")
     let left = try Int64.fetchOne(db, sql: "SELECT first FROM chunk ORDER BY id LIMIT 1")
-    return GivenUp(
-      readings: UInt64(readings), oldestLeft: left.map(Timestamp.init(microseconds:)))
+      .map(Timestamp.init(microseconds:))
+    let texts = try SQLiteTexts(db: db).deleteOldest(before: left)
+    return GivenUp(readings: UInt64(Int(readings) + texts), oldestLeft: left)
   }
 
   private static func giveUpWindows(_ db: Database) throws -> Int {

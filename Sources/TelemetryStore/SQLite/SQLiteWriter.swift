@@ -14,6 +14,7 @@ enum SQLiteWriter {
     try write(batch.newSeries, to: db)
     try db.cachedStatement(sql: "INSERT INTO journal (number, received, data) VALUES (?, ?, ?)")
       .execute(arguments: [batch.commit.number, batch.received.microseconds, Data(journal)])
+    try SQLiteTexts(db: db).insert(batch)
     try write(batch.acked, to: db)
     try write(batch.gaps, to: db)
   }
