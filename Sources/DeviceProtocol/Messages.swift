@@ -11,10 +11,10 @@ package import TelemetryModel
 //   ── gap {from, to, reason}               packs given up ──────────────────────────► notification
 //   ── heartbeat {mono} ─────────────────────────────────────────────────────────────► request
 //   ◄── {mono, now} ────────────────────────────────────────────────────────────────── result
-//   ◄── command {command, name, params, expires, attempt} ──────────────────────────── request
+//   ◄── command {command, name, params, expires, remaining, attempt} ───────────────── request
 //   ── {state: accepted|running|finished|rejected, outcome?, …} ─────────────────────► result
-//   ── commandProgress {command, percent?, text?} ───────────────────────────────────► notification
-//   ── commandFinished {command, outcome, exitCode?, output?, reason?} ──────────────► request
+//   ── commandProgress {command, percent?, text?, output?} ──────────────────────────► notification
+//   ── commandFinished {command, outcome, exitCode?, output?, outputBytes?, reason?} ► request
 //   ◄── {} ─────────────────────────────────────────────────────────────────────────── result
 //   ◄── cancelCommand {command} ────────────────────────────────────────────────────── request
 //   ── {state, …} ───────────────────────────────────────────────────────────────────► result

@@ -21,6 +21,12 @@ package enum ProtocolLimits {
   package static let maxLabelBytes = 256
   /// The most metrics or commands a profile may list.
   package static let maxProfileEntries = 2048
+  /// The most parameters of a command.
+  package static let maxParameters = 64
+  /// The longest text given as a parameter of a command, in bytes.
+  package static let maxParameterBytes = 8192
+  /// The most commands a device may run at a time.
+  package static let maxCommandsAtOnce = 64
   /// The longest text for people, such as a reason, in bytes.
   package static let maxTextBytes = 1024
   /// The longest output of a command, in bytes; an agent cuts longer ones.

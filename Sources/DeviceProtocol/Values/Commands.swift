@@ -24,19 +24,24 @@ package struct CommandRequest: Hashable, Sendable {
   package var name: String
   /// Its parameters.
   package var params: JSONObject
-  /// When it is no longer to be started.
+  /// When it is no longer to be started, by the broker's clock.
   package var expires: Timestamp
+  /// How much of its time was left when this was sent, in seconds: what the device goes by, whatever
+  /// its own clock says. Nil from a broker that does not say it.
+  package var remainingSeconds: Double?
   /// Counts the attempts to deliver it, from 1.
   package var attempt: Int
 
   /// A command.
   package init(
-    command: String, name: String, params: JSONObject, expires: Timestamp, attempt: Int
+    command: String, name: String, params: JSONObject, expires: Timestamp,
+    remainingSeconds: Double? = nil, attempt: Int
   ) {
     self.command = command
     self.name = name
     self.params = params
     self.expires = expires
+    self.remainingSeconds = remainingSeconds
     self.attempt = attempt
   }
 
@@ -45,6 +50,7 @@ package struct CommandRequest: Hashable, Sendable {
     name = try fields.string("name", maxBytes: ProtocolLimits.maxWordBytes)
     params = try fields.optionalObject("params")?.object ?? JSONObject()
     expires = Timestamp(seconds: try fields.number("expires"))
+    remainingSeconds = try fields.optionalNumber("remaining")
     attempt = try fields.optionalInteger("attempt", in: 1...Int(Int32.max)) ?? 1
   }
 
@@ -57,6 +63,7 @@ package struct CommandRequest: Hashable, Sendable {
       writer.member("params", .object(params))
       writer.key("expires")
       writer.write(expires)
+      writer.member("remaining", remainingSeconds)
       writer.key("attempt")
       writer.write(attempt)
     }
@@ -83,20 +90,23 @@ package struct CommandState: Hashable, Sendable {
   package var outcome: CommandOutcome?
   /// The exit code of what was run.
   package var exitCode: Int?
-  /// What it printed.
+  /// What it printed; not all of it where ``outputBytes`` is set.
   package var output: String?
+  /// How many bytes it printed in all, where `output` had to be cut or is no text.
+  package var outputBytes: Int?
   /// Why it ended or was rejected so.
   package var reason: String?
 
   /// A state.
   package init(
     state: Phase, outcome: CommandOutcome? = nil, exitCode: Int? = nil, output: String? = nil,
-    reason: String? = nil
+    outputBytes: Int? = nil, reason: String? = nil
   ) {
     self.state = state
     self.outcome = outcome
     self.exitCode = exitCode
     self.output = output
+    self.outputBytes = outputBytes
     self.reason = reason
   }
 
@@ -109,6 +119,7 @@ package struct CommandState: Hashable, Sendable {
     outcome = try fields.optionalChoice("outcome")
     exitCode = try fields.optionalInteger("exitCode", in: Int(Int32.min)...Int(Int32.max))
     output = try fields.optionalString("output", maxBytes: ProtocolLimits.maxOutputBytes)
+    outputBytes = try fields.optionalInteger("outputBytes", in: 0...Int.max)
     reason = try fields.optionalString("reason", maxBytes: ProtocolLimits.maxTextBytes)
   }
 
@@ -119,6 +130,7 @@ package struct CommandState: Hashable, Sendable {
     object["outcome"] = outcome.map { .string($0.rawValue) }
     object["exitCode"] = exitCode.map { .number(Double($0)) }
     object["output"] = output.map { .string($0) }
+    object["outputBytes"] = outputBytes.map { .number(Double($0)) }
     object["reason"] = reason.map { .string($0) }
     return .object(object)
   }
@@ -132,12 +144,17 @@ package struct CommandProgress: Hashable, Sendable {
   package var percent: Double?
   /// What is being done, for people.
   package var text: String?
+  /// What it has printed since the last news.
+  package var output: String?
 
   /// News of a running command.
-  package init(command: String, percent: Double? = nil, text: String? = nil) {
+  package init(
+    command: String, percent: Double? = nil, text: String? = nil, output: String? = nil
+  ) {
     self.command = command
     self.percent = percent
     self.text = text
+    self.output = output
   }
 
   init(_ fields: Fields) throws(ProtocolError) {
@@ -147,6 +164,7 @@ package struct CommandProgress: Hashable, Sendable {
       throw ProtocolError(field: fields.path(of: "percent"), "expected 0 to 100")
     }
     text = try fields.optionalString("text", maxBytes: ProtocolLimits.maxTextBytes)
+    output = try fields.optionalString("output", maxBytes: ProtocolLimits.maxOutputBytes)
   }
 
   func write(into writer: inout JSONWriter) {
@@ -155,6 +173,7 @@ package struct CommandProgress: Hashable, Sendable {
       writer.write(command)
       writer.member("percent", percent)
       writer.member("text", text)
+      writer.member("output", output)
     }
   }
 }
@@ -167,20 +186,23 @@ package struct CommandFinished: Hashable, Sendable {
   package var outcome: CommandOutcome
   /// The exit code of what was run.
   package var exitCode: Int?
-  /// What it printed.
+  /// What it printed; not all of it where ``outputBytes`` is set.
   package var output: String?
+  /// How many bytes it printed in all, where `output` had to be cut or is no text.
+  package var outputBytes: Int?
   /// Why it ended so.
   package var reason: String?
 
   /// The end of a command.
   package init(
     command: String, outcome: CommandOutcome, exitCode: Int? = nil, output: String? = nil,
-    reason: String? = nil
+    outputBytes: Int? = nil, reason: String? = nil
   ) {
     self.command = command
     self.outcome = outcome
     self.exitCode = exitCode
     self.output = output
+    self.outputBytes = outputBytes
     self.reason = reason
   }
 
@@ -189,6 +211,7 @@ package struct CommandFinished: Hashable, Sendable {
     outcome = try fields.choice("outcome")
     exitCode = try fields.optionalInteger("exitCode", in: Int(Int32.min)...Int(Int32.max))
     output = try fields.optionalString("output", maxBytes: ProtocolLimits.maxOutputBytes)
+    outputBytes = try fields.optionalInteger("outputBytes", in: 0...Int.max)
     reason = try fields.optionalString("reason", maxBytes: ProtocolLimits.maxTextBytes)
   }
 
@@ -200,6 +223,7 @@ package struct CommandFinished: Hashable, Sendable {
       writer.write(outcome.rawValue)
       writer.member("exitCode", exitCode)
       writer.member("output", output)
+      writer.member("outputBytes", outputBytes)
       writer.member("reason", reason)
     }
   }

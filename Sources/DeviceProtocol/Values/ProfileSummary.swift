@@ -1,4 +1,4 @@
-package import TelemetryModel
+import TelemetryModel
 
 /// What a device is and can do, as its agent tells it in `hello`.
 package struct ProfileSummary: Hashable, Sendable {
@@ -16,23 +16,6 @@ package struct ProfileSummary: Hashable, Sendable {
     }
   }
 
-  /// A command the device carries out. On the wire an object, or just its name.
-  package struct Command: Hashable, Sendable {
-    /// The command's name.
-    package var name: String
-    /// Whether running it twice does no more than running it once.
-    package var idempotent: Bool
-    /// Its parameters' declaration, passed on as it is.
-    package var params: JSONValue?
-
-    /// A command.
-    package init(name: String, idempotent: Bool = false, params: JSONValue? = nil) {
-      self.name = name
-      self.idempotent = idempotent
-      self.params = params
-    }
-  }
-
   /// The profile's name.
   package var name: String
   /// Its version.
@@ -40,16 +23,20 @@ package struct ProfileSummary: Hashable, Sendable {
   /// What the device measures.
   package var metrics: [Metric]
   /// What it can be told to do.
-  package var commands: [Command]
+  package var commands: [CommandDeclaration]
+  /// How many commands it runs at a time; they begin in the order in which they were sent.
+  package var commandsAtOnce: Int
 
   /// A profile.
   package init(
-    name: String, version: String, metrics: [Metric] = [], commands: [Command] = []
+    name: String, version: String, metrics: [Metric] = [], commands: [CommandDeclaration] = [],
+    commandsAtOnce: Int = 1
   ) {
     self.name = name
     self.version = version
     self.metrics = metrics
     self.commands = commands
+    self.commandsAtOnce = commandsAtOnce
   }
 
   init(_ fields: Fields) throws(ProtocolError) {
@@ -69,15 +56,12 @@ package struct ProfileSummary: Hashable, Sendable {
     commands = []
     for entry in try fields.entries("commands") {
       switch entry {
-      case .name(let name): commands.append(Command(name: name))
-      case .object(let command):
-        commands.append(
-          Command(
-            name: try command.string("name", maxBytes: ProtocolLimits.maxWordBytes),
-            idempotent: try command.optionalBool("idempotent") ?? false,
-            params: command.object["params"]))
+      case .name(let name): commands.append(CommandDeclaration(name: name))
+      case .object(let command): commands.append(try CommandDeclaration(command))
       }
     }
+    commandsAtOnce =
+      try fields.optionalInteger("commandsAtOnce", in: 1...ProtocolLimits.maxCommandsAtOnce) ?? 1
   }
 
   func write(into writer: inout JSONWriter) {
@@ -101,16 +85,12 @@ package struct ProfileSummary: Hashable, Sendable {
       writer.array { writer in
         for command in commands {
           writer.element()
-          writer.object { writer in
-            writer.key("name")
-            writer.write(command.name)
-            if command.idempotent {
-              writer.key("idempotent")
-              writer.write(true)
-            }
-            writer.member("params", command.params)
-          }
+          command.write(into: &writer)
         }
+      }
+      if commandsAtOnce > 1 {
+        writer.key("commandsAtOnce")
+        writer.write(commandsAtOnce)
       }
     }
   }

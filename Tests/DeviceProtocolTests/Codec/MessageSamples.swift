@@ -39,9 +39,19 @@ enum MessageSamples {
         name: word(&random), version: "2",
         metrics: [.init(name: "cpu", unit: "%"), .init(name: "load")],
         commands: [
-          .init(name: "blink", idempotent: true, params: ["seconds": ["type": "number"]]),
+          .init(
+            name: "blink", text: "Blinks.", idempotent: true, danger: .disruptive,
+            timeoutSeconds: 5,
+            params: [
+              .init(
+                name: "seconds", kind: .number, text: "how long", unit: "s", min: 1, max: 60,
+                defaultValue: 5),
+              .init(
+                name: "colour", kind: .string, maxBytes: 5, values: ["red", "green"],
+                isOptional: true),
+            ]),
           .init(name: "reboot"),
-        ])
+        ], commandsAtOnce: 3)
       hello.labels = ["site": word(&random), word(&random): "x"]
       hello.lastLink = LinkEnd(
         cause: "idle-cut", livedSeconds: seconds(&random), idleSeconds: 60.5, closeCode: 1006,
@@ -66,12 +76,15 @@ enum MessageSamples {
     case 2: return .heartbeat(id: id, monoSeconds: seconds(&random))
     case 3:
       return .commandProgress(
-        CommandProgress(command: id, percent: 12.5, text: Bool.random(using: &random) ? id : nil))
+        CommandProgress(
+          command: id, percent: 12.5, text: Bool.random(using: &random) ? id : nil,
+          output: Bool.random(using: &random) ? "1\n2\n" : nil))
     case 4:
       let outcome = CommandOutcome.allCases.randomElement(using: &random) ?? .unknown
       return .commandFinished(
         id: id,
-        CommandFinished(command: id, outcome: outcome, exitCode: -1, output: "é\n", reason: nil))
+        CommandFinished(
+          command: id, outcome: outcome, exitCode: -1, output: "é\n", outputBytes: 70_000))
     case 5: return .probe(id: id, silenceSeconds: seconds(&random) / 4)
     case 6:
       let state = CommandState(state: .finished, outcome: .failed, exitCode: 3, reason: id)
@@ -97,7 +110,8 @@ enum MessageSamples {
         id: id,
         CommandRequest(
           command: id, name: "blink", params: params.object ?? JSONObject(),
-          expires: time(&random), attempt: 2))
+          expires: time(&random),
+          remainingSeconds: Bool.random(using: &random) ? seconds(&random) : nil, attempt: 2))
     case 3: return .cancelCommand(id: id, commandID: id)
     default: return .error(id: Bool.random(using: &random) ? id : nil, .unknownMethod("x"))
     }
