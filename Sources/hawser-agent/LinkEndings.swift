@@ -63,9 +63,10 @@ extension LinkEnding {
       }
     case .proxyRefused(407): .proxyAuthentication
     case .proxyRefused: .proxyRefused
-    case .proxyAnswerMalformed, .unusableProxy: .proxyUnusable
+    case .proxyAnswerMalformed, .headTooLarge(.proxy, _), .unusableProxy: .proxyUnusable
     case .upgradeStripped: .upgradeStripped
-    case .badAccept, .badSubprotocol, .badExtensions, .answerMalformed: .badHandshake
+    case .badAccept, .badSubprotocol, .badExtensions, .answerMalformed, .headTooLarge:
+      .badHandshake
     case .dropped(.connect), .timedOut, .status: .notConnected
     case .dropped: .cutInHandshake
     }

@@ -17,7 +17,9 @@ struct DiagnosisTests {
       .proxyAnswerMalformed, .unusableProxy(variable: "https_proxy"),
       .tls(.certificateNotTrusted), .tls(.wrongName), .tls(.notTLS), .tls(.unusableTrustRoots),
       .tls(.handshake), .upgradeStripped(status: 426), .badAccept, .badSubprotocol,
-      .answerMalformed, .dropped(.connect), .dropped(.proxy), .dropped(.tls), .dropped(.upgrade),
+      .answerMalformed, .headTooLarge(.proxy, limitBytes: 16_384),
+      .headTooLarge(.upgrade, limitBytes: 16_384), .dropped(.connect), .dropped(.proxy),
+      .dropped(.tls), .dropped(.upgrade),
       .timedOut(.connect), .timedOut(.proxy), .timedOut(.tls), .timedOut(.upgrade),
     ]
     + [401, 403, 404, 418, 429, 500, 502, 503, 504].map {

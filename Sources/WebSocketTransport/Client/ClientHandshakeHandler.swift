@@ -75,23 +75,32 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     bytes.writeBuffer(&arrived)
     resources.giveBackReceive(arrived)
     if let refusal { return gatherBody(context, refusal) }
-    switch HTTPHead.response(bytes.readableBytesView) {
-    case .incomplete:
-      if bytes.readableBytes > plan.shared.configuration.maxHeaderBytes { malformed(context) }
-    case .malformed: malformed(context)
-    case .head(let head, let size):
-      // Interim responses are allowed any time (RFC 9110 §15.2), but for the one asked for.
-      if 100...199 ~= head.status.code && head.status.code != 101 {
-        bytes.moveReaderIndex(forwardBy: size)
-        return
-      }
-      bytes.moveReaderIndex(forwardBy: size)
-      if step == .proxy { tunnelAnswered(context, head) } else { upgradeAnswered(context, head) }
-    }
+    guard let head = nextHead(context) else { return }
+    if step == .proxy { tunnelAnswered(context, head) } else { upgradeAnswered(context, head) }
   }
 
-  private func malformed(_ context: ChannelHandlerContext) {
-    fail(step == .proxy ? .proxyAnswerMalformed : .answerMalformed, context)
+  /// Takes the next head that answers the request; nil where none has come yet, or none will.
+  private func nextHead(_ context: ChannelHandlerContext) -> HTTPResponseHead? {
+    let limit = plan.shared.configuration.maxHeaderBytes
+    while true {
+      switch HTTPHead.response(bytes.readableBytesView) {
+      case .incomplete:
+        if bytes.readableBytes > limit { fail(.headTooLarge(step, limitBytes: limit), context) }
+        return nil
+      case .malformed:
+        fail(step == .proxy ? .proxyAnswerMalformed : .answerMalformed, context)
+        return nil
+      case .head(let head, let size):
+        guard size <= limit else {
+          fail(.headTooLarge(step, limitBytes: limit), context)
+          return nil
+        }
+        bytes.moveReaderIndex(forwardBy: size)
+        // Interim responses are allowed any time (RFC 9110 §15.2), but for the one asked for.
+        if 100...199 ~= head.status.code && head.status.code != 101 { continue }
+        return head
+      }
+    }
   }
 
   private func tunnelAnswered(_ context: ChannelHandlerContext, _ head: HTTPResponseHead) {

@@ -62,8 +62,10 @@ package enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible
   case badSubprotocol
   /// The server's extensions answer no offer.
   case badExtensions(DeflateNegotiation.NegotiationError)
-  /// The server's answer is not HTTP, or its head is over the limit.
+  /// The server's answer is not HTTP.
   case answerMalformed
+  /// The head of the proxy's or server's answer is longer than allowed.
+  case headTooLarge(Step, limitBytes: Int)
   /// The connection ended within this step.
   case dropped(Step)
   /// The deadline came within this step.
@@ -89,6 +91,8 @@ package enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible
     case .badSubprotocol: "the server chose no subprotocol that was offered"
     case .badExtensions(let error): "the server answered \(error.rawValue)"
     case .answerMalformed: "the server does not answer in HTTP"
+    case .headTooLarge(let step, let limit):
+      "the answer's head in step \(step.rawValue) is over \(limit) bytes"
     case .dropped(let step): "the connection ended during step \(step.rawValue)"
     case .timedOut(let step): "the deadline came during step \(step.rawValue)"
     }

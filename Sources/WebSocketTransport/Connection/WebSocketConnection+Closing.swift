@@ -72,7 +72,7 @@ extension WebSocketConnection {
   func fail(_ error: WebSocketError) {
     guard phase == .open || phase == .closeSent else { return }
     guard let code = error.closeCode else { return abort(error) }
-    let alreadySent = phase == .closeSent
+    let alreadySent = closeIsOnItsWay
     phase = .lingering
     let sent = alreadySent ? ending?.end.sentCode : code
     let ending = Ending(WebSocketEnd(cause: .failed(error), sentCode: sent))
@@ -91,7 +91,7 @@ extension WebSocketConnection {
 
   /// The peer's Close frame came: answers it, unless it is the answer.
   func receivedClose(_ close: ClosePayload) {
-    let first = phase == .open
+    let alreadySent = closeIsOnItsWay
     phase = .lingering
     releaseLoans()
     backlog = nil
@@ -100,7 +100,7 @@ extension WebSocketConnection {
     ending.end.code = close.code ?? 1005
     ending.end.reason = close.reason
     ending.end.clean = true
-    if first {
+    if !alreadySent {
       ending.end.sentCode = close.code ?? 1005
       enqueueControl(.close, ClosePayload(code: close.code).bytes)
     }
@@ -110,6 +110,10 @@ extension WebSocketConnection {
     startCloseDeadline()
     flushNow()
   }
+
+  /// This side's Close frame is sent or will be at once. Behind a long message it waits in the backlog,
+  /// and goes with that where the connection ends before.
+  private var closeIsOnItsWay: Bool { phase == .closeSent && backlog == nil }
 
   /// TCP, or TLS, failed below.
   func transportFailed(_ error: any Error) {

@@ -46,6 +46,8 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
   private var state = State.reading
   private var bytes = ByteBuffer()
   private var readIsHeldBack = false
+  /// What happened to the channel while another handler was waited for; it has to know of it.
+  private var heldEvents: [Any] = []
 
   /// A handler for one connection.
   package init(
@@ -88,15 +90,16 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
     state = .done
     resources?.wheel.cancel(self)
     bytes = ByteBuffer()
+    heldEvents = []
   }
 
-  /// Half-closing and quiescing end a connection that nothing was decided about.
+  /// Half-closing and quiescing end a connection that nothing was decided about. What becomes of the
+  /// connection otherwise is told of them.
   package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard state != .waiting else { return heldEvents.append(event) }
     switch event {
-    case ChannelEvent.inputClosed where state != .waiting:
-      context.close(promise: nil)
-    case is ChannelShouldQuiesceEvent where state == .reading:
-      context.close(promise: nil)
+    case ChannelEvent.inputClosed: context.close(promise: nil)
+    case is ChannelShouldQuiesceEvent where state == .reading: context.close(promise: nil)
     default: break
     }
     context.fireUserInboundEventTriggered(event)
@@ -217,19 +220,18 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
 
   /// Has `install` put the next handlers in, gives them what has arrived, and leaves.
   private func passOn(_ context: ChannelHandlerContext, install: () throws -> Void) {
-    resources?.wheel.cancel(self)
     do {
       try install()
     } catch {
       return context.close(promise: nil)
     }
-    let arrived = bytes
-    state = .done
-    bytes = ByteBuffer()
+    let (arrived, events) = (bytes, heldEvents)
+    end()
     if arrived.readableBytes > 0 {
       context.fireChannelRead(wrapInboundOut(arrived))
       context.fireChannelReadComplete()
     }
+    for event in events { context.fireUserInboundEventTriggered(event) }
     if readIsHeldBack { context.read() }
     context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
   }
@@ -238,6 +240,7 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
     guard let context, state == .reading || state == .waiting else { return }
     state = .refused
     bytes = ByteBuffer()
+    heldEvents = []
     resources?.wheel.set(self, at: context.eventLoop.now + shared.configuration.closeTimeout)
     context.writeAndFlush(wrapOutboundOut(refusal.bytes), promise: nil)
     let bound = NIOLoopBound(context, eventLoop: context.eventLoop)

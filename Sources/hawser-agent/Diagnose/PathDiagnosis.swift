@@ -186,12 +186,12 @@ extension PathDiagnosis.Step {
     switch error {
     case .connect(.nameNotFound, toProxy: _): self = .dns
     case .connect, .timedOut(.connect), .dropped(.connect): self = .tcp
-    case .proxyRefused, .proxyAnswerMalformed, .unusableProxy, .timedOut(.proxy),
-      .dropped(.proxy):
+    case .proxyRefused, .proxyAnswerMalformed, .headTooLarge(.proxy, _), .unusableProxy,
+      .timedOut(.proxy), .dropped(.proxy):
       self = .proxy
     case .tls, .timedOut(.tls), .dropped(.tls): self = .tls
     case .status, .upgradeStripped, .badAccept, .badSubprotocol, .badExtensions,
-      .answerMalformed, .timedOut(.upgrade), .dropped(.upgrade):
+      .answerMalformed, .headTooLarge, .timedOut(.upgrade), .dropped(.upgrade):
       self = .upgrade
     }
   }

@@ -12,11 +12,11 @@ extension PathFault {
       case .connect(let failure, toProxy: _): Self.connecting(failure, places)
       case .tls(let failure): Self.tls(failure, places)
       case .proxyRefused(let status): Self.proxy(status, places)
-      case .proxyAnswerMalformed: Self.noProxy(places)
+      case .proxyAnswerMalformed, .headTooLarge(.proxy, _): Self.noProxy(places)
       case .unusableProxy(let variable): Self.unusable(variable)
       case .status(let status, _, _): Self.status(status, places)
       case .upgradeStripped(let status): Self.stripped(status, places)
-      case .badAccept, .badSubprotocol, .badExtensions, .answerMalformed:
+      case .badAccept, .badSubprotocol, .badExtensions, .answerMalformed, .headTooLarge:
         Self.badHandshake(error, places)
       case .dropped(let step): Self.ended(step, isTimeout: false, places)
       case .timedOut(let step): Self.ended(step, isTimeout: true, places)

@@ -73,6 +73,10 @@ struct ConnectTests {
       (.answer("HTTP/1.1 403 Forbidden\r\n\r\n"), .proxyRefused(status: 403)),
       (.answer("220 smtp\r\n\r\n"), .proxyAnswerMalformed),
       (.hangUp, .dropped(.proxy)),
+      (
+        .answer("HTTP/1.1 200 OK\r\nA: \(Self.overLimit)\r\n\r\n"),
+        .headTooLarge(.proxy, limitBytes: 16_384)
+      ),
     ]
     for (script, error) in cases {
       let proxy = try await ScriptedServer(script)
@@ -95,10 +99,23 @@ struct ConnectTests {
       (.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), .upgradeStripped(status: 200)),
       (
         .answer(
+          "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+            + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), .upgradeStripped(status: 200)
+      ),
+      (
+        .answer(
           "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
             + "Sec-WebSocket-Accept: x\r\n\r\n"), .badAccept
       ),
       (.answer("garbage\r\n\r\n"), .answerMalformed),
+      (
+        .answer("HTTP/1.1 101 X\r\nA: \(Self.overLimit)\r\n\r\n"),
+        .headTooLarge(.upgrade, limitBytes: 16_384)
+      ),
+      (
+        .answer("HTTP/1.1 101 X\r\nA: \(Self.overLimit)"),
+        .headTooLarge(.upgrade, limitBytes: 16_384)
+      ),
       (.hangUp, .dropped(.upgrade)),
       (.silent, .timedOut(.upgrade)),
     ]
@@ -129,6 +146,8 @@ struct ConnectTests {
     try await first.close()
     try await server.close()
   }
+
+  private static let overLimit = String(repeating: "a", count: 16_384)
 
   private func unusedPort() async throws -> Int {
     let server = try await ScriptedServer(.silent)

@@ -88,6 +88,22 @@ struct ClosingTests {
     #expect(frames.dropLast().flatMap(\.payload) == long)
   }
 
+  @Test("A Close frame that waits behind a long message is not lost where the end comes before")
+  func endBeforeClose() throws {
+    for (last, code) in [
+      (TestPeer.Frame(opcode: .close, payload: ClosePayload(code: 4000).bytes), 4000),
+      (TestPeer.Frame(opcode: .continuation, payload: []), 1002),
+    ] as [(TestPeer.Frame, UInt16)] {
+      let peer = try TestPeer()
+      peer.connection.send(binary: [UInt8](repeating: 7, count: 300_000))
+      peer.connection.close(code: 1001)
+      peer.send(last)
+      #expect(try peer.closeCode() == code)
+      #expect(peer.delegate.end?.sentCode == code)
+      #expect(!peer.channel.isActive)
+    }
+  }
+
   @Test("A silent peer is pinged, then given up; any byte keeps it")
   func keepalive() throws {
     var configuration = WebSocketConfiguration()

@@ -105,12 +105,15 @@ struct InboundTests {
     #expect(peer.delegate.texts.isEmpty)
   }
 
-  @Test("A compressed continuation frame is refused")
-  func compressedContinuation() throws {
+  @Test(
+    "Only a message's first frame can be called compressed (RFC 7692 §6.1)",
+    arguments: [.continuation, .close, .ping, .pong] as [Opcode])
+  func compressedElsewhere(opcode: Opcode) throws {
     let peer = try TestPeer(deflate: DeflateParameters())
     peer.send(.init(fin: false, compressed: true, opcode: .text, payload: [0xF2]))
-    peer.send([0xC0, 0x80, 0, 0, 0, 0])
+    peer.send([0xC0 | opcode.rawValue, 0x80, 0, 0, 0, 0])
     #expect(try peer.closeCode() == 1002)
+    #expect(peer.delegate.end?.cause == .failed(.violation(.reservedBits)))
   }
 
   @Test("Uncompressed messages may come between compressed ones, and leave the history alone")

@@ -46,11 +46,50 @@ struct DeflateNegotiationTests {
       ),
       ("x-other, permessage-deflate", "permessage-deflate"),
       ("permessage-deflate; mystery, permessage-deflate", "permessage-deflate"),
+      (
+        "permessage-deflate; server_max_window_bits=9, permessage-deflate",
+        "permessage-deflate; server_max_window_bits=9"
+      ),
     ])
   func legalOffers(offer: String, answer: String) throws {
     let offers = try #require(ExtensionOffer.parse([offer]))
     let accepted = try #require(DeflateNegotiation.accept(offers, settings: DeflateSettings()))
     #expect(accepted.answer.headerValue == answer)
+  }
+
+  @Test("Every legal window is agreed on, each way, by server and client", arguments: 8...15)
+  func windows(serverBits: Int) throws {
+    var settings = DeflateSettings()
+    for clientBits in 8...15 {
+      let offer = ExtensionOffer(
+        "permessage-deflate",
+        [
+          .init("server_max_window_bits", "\(serverBits)"),
+          .init("client_max_window_bits", "\(clientBits)"),
+        ])
+      for wanted in 8...15 {
+        settings.peerWindowBits = wanted
+        let (agreed, answer) = try #require(
+          DeflateNegotiation.accept([offer], settings: settings))
+        #expect(agreed.serverMaxWindowBits == serverBits)
+        #expect(agreed.clientMaxWindowBits == min(wanted, clientBits))
+        #expect(try DeflateNegotiation.check(answer: [answer], offers: [offer]) == agreed)
+      }
+    }
+    // A server may name windows that it was not asked about, ours among them.
+    settings.offersPeerWindowBits = false
+    let answer = ExtensionOffer(
+      "permessage-deflate",
+      [
+        .init("server_max_window_bits", "\(serverBits)"),
+        .init("client_max_window_bits", "\(23 - serverBits)"),
+      ])
+    let agreed = try DeflateNegotiation.check(
+      answer: [answer], offers: DeflateNegotiation.offers(settings))
+    #expect(
+      agreed
+        == DeflateParameters(
+          serverMaxWindowBits: serverBits, clientMaxWindowBits: 23 - serverBits))
   }
 
   @Test(

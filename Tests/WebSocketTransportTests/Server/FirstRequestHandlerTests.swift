@@ -42,6 +42,31 @@ struct FirstRequestHandlerTests {
     }
   }
 
+  @Test("What happens to the channel while the decision takes its time is told to what it becomes")
+  func eventsMeanwhile() throws {
+    func port(_ event: any Sendable, then decision: UpgradeDecision) throws -> Port {
+      let promise = EmbeddedEventLoop().makePromise(of: UpgradeDecision.self)
+      let test = try Port { _, channel in
+        let answer = channel.eventLoop.makePromise(of: UpgradeDecision.self)
+        promise.futureResult.cascade(to: answer)
+        return answer.futureResult
+      }
+      test.receive(Array(Self.handshake.utf8))
+      test.channel.pipeline.fireUserInboundEventTriggered(event)
+      promise.succeed(decision)
+      return test
+    }
+    let ended = try port(ChannelEvent.inputClosed, then: .upgrade(echo))
+    #expect(try ended.sent().starts(with: Array("HTTP/1.1 101 ".utf8)))
+    #expect(!ended.channel.isActive)
+    let quiescing = try port(ChannelShouldQuiesceEvent(), then: .upgrade(echo))
+    let farewell = ClosePayload(code: 1001, reason: "going away").bytes
+    #expect(try quiescing.sent().suffix(14) == [0x88, 0x0C] + farewell)
+    let http = try port(ChannelEvent.inputClosed, then: .http)
+    _ = try http.sent()
+    #expect(http.http.sawInputClosed)
+  }
+
   @Test("An ordinary request, and what is no HTTP at all, goes to the HTTP pipeline unread")
   func handedOver() throws {
     for text in ["POST /x HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi", "\u{16}\u{03}\u{01}garbage"] {
@@ -119,6 +144,11 @@ private final class Port {
   final class OrdinaryHTTP: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     private(set) var bytes: [UInt8] = []
+    private(set) var sawInputClosed = false
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+      if case ChannelEvent.inputClosed = event { sawInputClosed = !bytes.isEmpty }
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
       bytes += Array(unwrapInboundIn(data).readableBytesView)
