@@ -20,6 +20,14 @@ struct AgentConfiguration: Sendable {
   /// The file for what is remembered beside readings; nil for none.
   let memoryPath: String?
   let link: LinkMachine.Configuration
+  /// What the device can be told to do.
+  let profile: AgentProfile
+  /// What its owner allows of it.
+  let commandPolicy: CommandPolicy
+  /// The folder for the journal of commands; nil for one in memory.
+  let commandFolder: String?
+  /// The file for the distance between readings that a command has set; nil for none.
+  let intervalPath: String?
   let transport: SharedConfiguration
   let proxy: ProxyPolicy
   let caFile: String?
@@ -51,7 +59,14 @@ struct AgentConfiguration: Sendable {
     sensors = settings[AgentSettings.sensors]
     diskPath = settings[AgentSettings.diskPath]
     caFile = settings[AgentSettings.caFile]
-    link = Self.link(settings, isSecure: url.isSecure)
+    profile = .linux
+    commandPolicy = Self.commandPolicy(settings)
+    let keeps = settings[AgentSettings.spoolStore] == "disk"
+    commandFolder = keeps ? settings[AgentSettings.state] + "/commands" : nil
+    intervalPath = keeps ? settings[AgentSettings.state] + "/interval" : nil
+    var link = Self.link(settings, isSecure: url.isSecure)
+    link.profile = profile.summary
+    self.link = link
     transport = SharedConfiguration(Self.transport(settings))
     proxy = Self.proxy(settings)
   }
@@ -101,6 +116,14 @@ struct AgentConfiguration: Sendable {
     link.welcomeTimeout = settings[AgentSettings.handshakeTimeout]
     link.drainTimeout = settings[AgentSettings.drainTimeout]
     return link
+  }
+
+  private static func commandPolicy(_ settings: Settings) -> CommandPolicy {
+    var policy = CommandPolicy()
+    policy.forbidden = Set(settings[AgentSettings.commandsForbid])
+    let word = settings[AgentSettings.commandsWorst]
+    policy.worst = CommandDeclaration.Danger(rawValue: word) ?? .none
+    return policy
   }
 
   private static func transport(_ settings: Settings) -> WebSocketConfiguration {

@@ -37,6 +37,8 @@ struct AgentService: Service {
     } onGracefulShutdown: {
       loop.execute { shell.value.stop() }
     }
+    let isRestarting = try await loop.submit { shell.value.isRestarting }.get()
     try await group.shutdownGracefully()
+    if isRestarting { throw Failed(description: "cannot start anew: \(Restart.now())") }
   }
 }

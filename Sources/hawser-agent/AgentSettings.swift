@@ -1,3 +1,4 @@
+import DeviceProtocol
 import LinuxSensors
 import Settings
 import TelemetryModel
@@ -119,6 +120,15 @@ enum AgentSettings {
     "link.drainTimeout", .duration(.zero...(.seconds(60))), default: .seconds(2),
     "When stopping, the wait for readings on their way to be acknowledged.")
 
+  static let commandsForbid = Setting(
+    "commands.forbid", .list(of: "names of commands, or \"*\""), default: [],
+    "Commands that are refused whatever the broker says; \"*\" refuses all.")
+  static let commandsWorst = Setting(
+    "commands.worst", .choice(CommandDeclaration.Danger.allCases.map(\.rawValue)),
+    default: "dangerous",
+    "The worst that a command may do: none disturbs nothing, disruptive ones stop something for a while, dangerous ones can do harm. What is worse is refused."
+  )
+
   static let proxy = Setting(
     "proxy.address",
     .text("environment, direct, or a proxy such as http://proxy.example:3128") {
@@ -145,6 +155,7 @@ enum AgentSettings {
       "link": "The connection to the broker.",
       "link.heartbeat": "Signs of life on a silent link.",
       "link.reconnect": "When to try again.",
+      "commands": "What this machine's owner lets be done from afar.",
       "proxy": "The way out where a network has no direct one.",
       "tls": "Whom to trust.",
     ],
@@ -153,6 +164,6 @@ enum AgentSettings {
       spoolSync, spoolPacks, spoolBytes, spoolAge, spoolFree, compression, handshakeTimeout,
       echoTimeout, isMetered, probeInterval, heartbeatInterval, heartbeatTimeout,
       reconnectFirst, reconnectBase, reconnectMost, reconnectReset, reconnectRefused,
-      drainTimeout, proxy, proxyUser, proxyPassword, caFile,
+      drainTimeout, commandsForbid, commandsWorst, proxy, proxyUser, proxyPassword, caFile,
     ])
 }

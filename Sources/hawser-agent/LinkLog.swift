@@ -97,6 +97,7 @@ struct LinkLog {
         level: isDurable ? .notice : .error,
         isDurable ? "readings wait on the disk again" : "readings wait in memory alone",
         metadata: ["epoch": "\(epoch)"])
+    case .command(let report): CommandLog.write(report, to: logger)
     case .handedOver, .notHandedOver, .otherWay, .learnt, .probed, .stateWritten:
       writeOfPath(report)
     }

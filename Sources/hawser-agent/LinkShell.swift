@@ -15,9 +15,13 @@ final class LinkShell {
   private let ways: LinkWays
   private let memoryFile: StateFile?
   private var log: LinkLog
-  private var machine: LinkMachine
+  var machine: LinkMachine
   private var sampler: Sampler
-  private var schedule: SampleSchedule
+  var schedule: SampleSchedule
+  var interval: SampleInterval
+  private lazy var runner = CommandRunner(configuration.profile, host: self, on: loop)
+  /// The program is to be started anew when this one is over.
+  var isRestarting = false
   private var random = SystemRandomNumberGenerator()
   private var carriers: [LinkAttempt: any LinkCarrier] = [:]
   /// Carriers whose orderly end is awaited before the process ends.
@@ -47,13 +51,15 @@ final class LinkShell {
     memoryFile = configuration.memoryPath.map(StateFile.init)
     machine = LinkMachine(
       configuration: link, spool: spool.spool,
-      memory: memoryFile?.read().flatMap(AgentMemory.init) ?? AgentMemory())
+      memory: memoryFile?.read().flatMap(AgentMemory.init) ?? AgentMemory(),
+      commands: configuration.makeCommandDesk())
     let detected = SensorCatalogue.detect(
       configuration.sensors, diskPath: configuration.diskPath)
     for sensor in detected { log.detected(sensor.name, absence: sensor.absence) }
     sampler = Sampler(sensors: detected.compactMap(\.sensor))
-    schedule = SampleSchedule(
-      start: SystemClock.now().monotonic, interval: configuration.sampleInterval)
+    interval = SampleInterval(
+      configured: configuration.sampleInterval, path: configuration.intervalPath)
+    schedule = SampleSchedule(start: SystemClock.now().monotonic, interval: interval.current)
   }
 
   func start() {
@@ -81,7 +87,7 @@ final class LinkShell {
 
   /// Sets the timer for the next thing that is due. An earlier timer stays: waking once for
   /// nothing is cheaper than a new timer for every message.
-  private func rearm() {
+  func rearm() {
     guard !isFinished else {
       timer?.task.cancel()
       timer = nil
@@ -95,16 +101,19 @@ final class LinkShell {
     timer = (due, task)
   }
 
-  private func sample(at now: SampleTime) {
+  /// Reads the sensors; returns how many readings there were.
+  @discardableResult
+  func sample(at now: SampleTime) -> Int {
     let sample = sampler.sample(at: now)
     for change in sample.changes { log.changed(change) }
-    guard !sample.records.isEmpty else { return }
+    guard !sample.records.isEmpty else { return 0 }
     carryOut(machine.append(sample.records, at: now))
+    return sample.records.count
   }
 
   // MARK: Actions
 
-  private func carryOut(_ actions: [LinkAction]) {
+  func carryOut(_ actions: [LinkAction]) {
     for action in actions {
       switch action {
       case .connect(let attempt, let rung): connect(attempt, rung)
@@ -120,6 +129,8 @@ final class LinkShell {
         guard let carrier = carriers.removeValue(forKey: attempt) else { continue }
         closing[attempt] = carrier
         carrier.close(reason, detail: detail)
+      case .run(let job): runner.run(job)
+      case .stop(let command): runner.stop(command)
       case .remember(let memory): keep(memory)
       case .report(let report): log.write(report)
       case .finished:

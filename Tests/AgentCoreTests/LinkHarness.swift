@@ -17,7 +17,7 @@ struct LinkHarness {
 
   init(
     seed: UInt64 = 1, maxPacks: Int = 1000, spool: (any Spool & Sendable)? = nil,
-    memory: AgentMemory = AgentMemory(),
+    memory: AgentMemory = AgentMemory(), commands: CommandDesk? = nil,
     configure: (inout LinkMachine.Configuration) -> Void = { _ in }
   ) {
     var configuration = LinkMachine.Configuration(
@@ -29,7 +29,7 @@ struct LinkHarness {
     machine = LinkMachine(
       configuration: configuration,
       spool: spool ?? MemorySpool(epoch: "epoch", maxPacks: maxPacks, maxBytes: 1 << 20),
-      memory: memory)
+      memory: memory, commands: commands)
     random = Seeded(seed)
   }
 

@@ -127,6 +127,7 @@ extension World {
         if let connection = connection(of: attempt) { closeAtAgent(connection) }
       case .remember(let memory): self.memory = memory
       case .report(let report): note(report)
+      case .run, .stop: violate("an agent without commands works on one")
       case .finished: violate("the agent stopped for good")
       }
     }

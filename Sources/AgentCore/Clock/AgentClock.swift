@@ -47,6 +47,10 @@ package struct AgentClock: Hashable, Sendable {
     return zero.map { $0 + monotonic }
   }
 
+  /// The time of the broker's own clock, whatever this machine's says; nil before a broker has told
+  /// it in this process.
+  package func brokerTime(at monotonic: Duration) -> Timestamp? { zero.map { $0 + monotonic } }
+
   /// Now; nil while nobody knows.
   package func wall(at now: SampleTime) -> Timestamp? { wall(of: now.monotonic, at: now) }
 }

@@ -23,6 +23,10 @@ package enum LinkAction: Hashable, Sendable {
   case sendPack(sequence: UInt64, lane: Lane, pack: [UInt8], on: LinkAttempt)
   /// Close the connection of an attempt, whose further events do not matter any more.
   case close(LinkAttempt, CloseReason, detail: String)
+  /// Begin the work of a command; report `commandProgressed` and, always once, `commandEnded`.
+  case run(CommandJob)
+  /// Stop the work of a command, which ends as `cancelled` then if it was not over already.
+  case stop(command: String)
   /// Tell people.
   case report(LinkReport)
   /// Keep what was learnt, in place of what was kept before; seldom.
@@ -53,6 +57,8 @@ package enum LinkReport: Hashable, Sendable {
   case refused(RPCError)
   /// The broker sent something that is not understood, and that does no harm.
   case ignored(String)
+  /// Something about a command.
+  case command(CommandReport)
   /// The spool's storage does not work.
   case spoolFailed(SpoolFailure)
   /// Packs are numbered anew, in a spool of this epoch; whether it survives the process.

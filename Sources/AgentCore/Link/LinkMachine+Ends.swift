@@ -109,7 +109,9 @@ extension LinkMachine {
 
   /// A stopping agent is done once nothing is on its way.
   mutating func finishIfDrained() -> [LinkAction] {
-    guard isStopping, let queue, queue.inFlightCount == 0 else { return [] }
+    guard isStopping, !hasCommandsInHand, let queue, queue.inFlightCount == 0 else {
+      return []
+    }
     return finish(.normal)
   }
 

@@ -4,16 +4,13 @@ import TelemetryModel
 // What the broker asks of the agent, and its answers to what the agent asked beside hello and
 // heartbeats. Answers go back over the connection that the request came by.
 extension LinkMachine {
-  func answer(
+  mutating func answer(
     _ request: BrokerMessage, on attempt: LinkAttempt, at now: SampleTime
   ) -> [LinkAction] {
     switch request {
-    case .command(let id, _):
-      let state = CommandState(state: .rejected, reason: "this agent has no commands")
-      return [.send(.response(id: id, .result(state.json)), on: attempt)]
-    case .cancelCommand(let id, _):
-      let error = RPCError(.notFound, "no such command is known")
-      return [.send(.response(id: id, .error(error)), on: attempt)]
+    case .command(let id, let command): return commanded(id, command, on: attempt, at: now)
+    case .cancelCommand(let id, let command):
+      return cancelCommand(id, command, on: attempt, at: now)
     case .unknownRequest(let id, let method):
       return [.send(.response(id: id, .error(.unknownMethod(method))), on: attempt)]
     default: return []
@@ -21,10 +18,10 @@ extension LinkMachine {
   }
 
   /// The broker's answer to a request that is not of the link itself.
-  func response(
+  mutating func response(
     _ id: String, _ result: JSONValue, on attempt: LinkAttempt, at now: SampleTime
   ) -> [LinkAction] {
-    // Answers to questions that were not asked.
-    []
+    // The rest are answers to questions that were not asked.
+    answeredResult(id, on: attempt, at: now) ?? []
   }
 }

@@ -81,7 +81,7 @@ extension LinkMachine {
     queue = SendQueue(limits: welcome.window, nextSequence: spool.ledger.nextSequence)
     lastEnd = nil  // told
     planTrials(at: now, using: &generator)
-    return actions + tellGaps() + remember(at: now) + pump(at: now)
+    return actions + tellGaps() + remember(at: now) + resumeCommands(at: now) + pump(at: now)
   }
 
   /// Gaps are told again on every link until the broker's acks cover them: a gap has no answer of
@@ -122,7 +122,9 @@ extension LinkMachine {
     case .bye(let bye):
       if link?.attempt == attempt { link?.farewell = bye }
       return []
-    case .error(_, let error): return [.report(.refused(error))]
+    case .error(let id, let error):
+      return id.flatMap { answeredResult($0, error, on: attempt, at: now) }
+        ?? [.report(.refused(error))]
     case .command, .cancelCommand, .unknownRequest:
       return answer(message, on: attempt, at: now)
     case .ignored(let method): return [.report(.ignored(method))]

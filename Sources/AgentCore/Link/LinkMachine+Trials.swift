@@ -165,7 +165,7 @@ extension LinkMachine {
     actions += wayLedThrough(heir.rung, at: now)
     lastEnd = nil
     planTrials(at: now, using: &generator)
-    return actions + tellGaps() + remember(at: now) + pump(at: now)
+    return actions + tellGaps() + remember(at: now) + resumeCommands(at: now) + pump(at: now)
       + retireIfDone(at: now)
   }
 

@@ -64,6 +64,10 @@ package struct LinkMachine: Sendable {
   var kept: AgentMemory
   var nextKeep = Duration.zero
   var wear = WearReport()
+  /// What is decided about commands.
+  var desk: CommandDesk
+  /// Their results on the way to the broker.
+  var results = ResultDelivery()
   private var attemptCount = 0
 
   /// The most packs sent in one go; acknowledgements bring the next.
@@ -77,8 +81,10 @@ package struct LinkMachine: Sendable {
   ///   - configuration: what the agent is, and the constants.
   ///   - spool: where packs wait.
   ///   - memory: what was remembered from the agent's life before.
+  ///   - commands: what may be done on the broker's behalf; nothing where it is nil.
   package init(
-    configuration: Configuration, spool: any Spool & Sendable, memory: AgentMemory = AgentMemory()
+    configuration: Configuration, spool: any Spool & Sendable, memory: AgentMemory = AgentMemory(),
+    commands: CommandDesk? = nil
   ) {
     self.configuration = configuration
     self.spool = spool
@@ -89,6 +95,7 @@ package struct LinkMachine: Sendable {
     ladder = TransportLadder(configuration.rungs, winner: memory.paths[configuration.path].rung)
     clock = AgentClock(lastKnown: memory.brokerTime)
     packClock = PackClock(boot: configuration.boot)
+    desk = commands ?? CommandDesk(CommandDesk.Configuration(boot: configuration.boot))
   }
 
   /// The attempt whose connection is the link, or the one that ended last.
@@ -113,7 +120,7 @@ package struct LinkMachine: Sendable {
 
   /// The moment at which `tick` must be called; nil while only events matter.
   package var deadline: Duration? {
-    var moments: [Duration?] = [stopDeadline, nextFlush, wear.due]
+    var moments: [Duration?] = [stopDeadline, nextFlush, wear.due, commandDeadline]
     switch phase {
     case .stopped: return nil
     case .waiting(let until): moments.append(until)
@@ -136,7 +143,7 @@ package struct LinkMachine: Sendable {
     guard case .stopped = phase, stopDeadline == nil else { return [] }
     nextFlush = configuration.flushInterval.map { now.monotonic + $0 }
     wear.start(spool.wear, at: now.monotonic)
-    return connect(at: now.monotonic)
+    return startCommands(at: now) + connect(at: now.monotonic)
   }
 
   /// Packets to the broker leave another way, or the proxy is another. Counts from the next attempt
@@ -237,8 +244,8 @@ package struct LinkMachine: Sendable {
   ) -> [LinkAction] {
     if case .stopped = phase { return [] }
     if let stopDeadline, now.monotonic >= stopDeadline { return finish(.normal) }
-    return flushIfDue(at: now.monotonic) + advance(at: now, using: &generator)
-      + advanceOthers(at: now, using: &generator)
+    return flushIfDue(at: now.monotonic) + tickCommands(at: now)
+      + advance(at: now, using: &generator) + advanceOthers(at: now, using: &generator)
   }
 
   /// Ends the link for good: what can still be acknowledged is waited for a little, then the
@@ -248,7 +255,7 @@ package struct LinkMachine: Sendable {
     guard isUp else { return finish(.normal) }
     stopDeadline = now.monotonic + configuration.drainTimeout
     let others = closeOthers(.normal)
-    return others + pump(at: now) + finishIfDrained()
+    return others + closeCommands(at: now) + pump(at: now) + finishIfDrained()
   }
 
   // MARK: Time

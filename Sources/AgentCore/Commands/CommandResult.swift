@@ -1,0 +1,68 @@
+package import DeviceProtocol
+import TelemetryModel
+
+/// How a command ended, as the journal keeps it and the broker is told.
+package struct CommandResult: Hashable, Sendable {
+  /// How it ended.
+  package var outcome: CommandOutcome
+  /// The exit code of what was run.
+  package var exitCode: Int?
+  /// What it printed, within the wire's limit.
+  package var output: String?
+  /// How many bytes it printed, where the output is not all of it or no text.
+  package var outputBytes: Int?
+  /// Why it ended so.
+  package var reason: String?
+
+  /// A result.
+  package init(
+    _ outcome: CommandOutcome, exitCode: Int? = nil, output: String? = nil,
+    outputBytes: Int? = nil, reason: String? = nil
+  ) {
+    self.outcome = outcome
+    self.exitCode = exitCode
+    self.output = output
+    self.outputBytes = outputBytes
+    self.reason = reason
+  }
+
+  /// A result with the end of what was printed.
+  package init(
+    _ outcome: CommandOutcome, exitCode: Int? = nil, printed: OutputTail, reason: String? = nil
+  ) {
+    let output = printed.text
+    self.init(
+      outcome, exitCode: exitCode, output: output?.text, outputBytes: output?.totalBytes,
+      reason: reason)
+  }
+
+  /// The answer to a request that is repeated, or that ends the command at once.
+  var state: CommandState {
+    CommandState(
+      state: .finished, outcome: outcome, exitCode: exitCode, output: output,
+      outputBytes: outputBytes, reason: reason)
+  }
+
+  /// The message that tells the broker.
+  func finished(_ command: String) -> CommandFinished {
+    CommandFinished(
+      command: command, outcome: outcome, exitCode: exitCode, output: output,
+      outputBytes: outputBytes, reason: reason)
+  }
+
+  /// The result with texts as long as the wire allows.
+  var bounded: CommandResult {
+    var result = self
+    if let reason, reason.utf8.count > ProtocolLimits.maxTextBytes {
+      let text = OutputText.text(Array(reason.utf8.prefix(ProtocolLimits.maxTextBytes))[...])
+      result.reason = text ?? "the reason cannot be shown"
+    }
+    if let output, output.utf8.count > ProtocolLimits.maxOutputBytes {
+      var tail = OutputTail()
+      tail.append(Array(output.utf8))
+      result.output = tail.text?.text
+      result.outputBytes = outputBytes ?? output.utf8.count
+    }
+    return result
+  }
+}
