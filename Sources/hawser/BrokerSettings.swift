@@ -85,7 +85,8 @@ enum BrokerSettings {
     program: "hawser broker", environmentPrefix: "HAWSER_", foreignPrefixes: ["HAWSER_AGENT_"],
     groups: [
       "log": "Logging.", "connections": "Connections of any kind.",
-      "devices": "The device link.", "compression": "WebSocket compression (RFC 7692).",
+      "devices": "The device link.", "commands": "Commands to devices.",
+      "compression": "WebSocket compression (RFC 7692).",
       "ingest": "From the link to the store.",
       "store": "The embedded store.",
       "store.retention": "How long what is kept. Windows of a day are kept for ever.",
@@ -94,7 +95,8 @@ enum BrokerSettings {
     settings: [
       listen, state, logLevel, maxConnections, requestTimeout, closeTimeout, heartbeatInterval,
       silenceTimeout, arrivalsPerSecond,
-      windowMessages, windowBytes, maxMessage, compression, compressionLevel,
+      windowMessages, windowBytes, maxMessage, commandTTL, commandRunLimit, commandAnswerGrace,
+      compression, compressionLevel,
       compressionWindowBits, commitInterval, maxQueuedRecords, maxFuture,
       maxStoreBytes, foldReadings, keepRaw, keep10s, keep1m, keep10m, keep1h, reconnectSpread,
     ])
@@ -151,6 +153,7 @@ enum BrokerSettings {
     configuration.ingest.maxQueuedRecords = settings[maxQueuedRecords]
     configuration.ingest.maxFuture = settings[maxFuture]
     configuration.kept = storeLimits(settings)
+    configuration.commands = commands(settings)
     configuration.closeTimeout = settings[closeTimeout]
     configuration.reconnectSpread = settings[reconnectSpread]
     return configuration

@@ -29,7 +29,24 @@ extension BrokerRun {
       parts?.queryItems = query.map { URLQueryItem(name: $0.key, value: $0.value) }
     }
     guard let address = parts?.url else { throw TestFailure("no address for \(path)") }
-    var request = URLRequest(url: address, timeoutInterval: 10)
+    return try await answer(to: URLRequest(url: address, timeoutInterval: 30))
+  }
+
+  /// Any other request, with a JSON body where there is one.
+  package func send(
+    _ method: String, _ path: String, body: String? = nil, headers: [String: String] = [:]
+  ) async throws -> (status: Int, body: Data, headers: [String: String]) {
+    var request = URLRequest(url: url.appending(path: path), timeoutInterval: 30)
+    request.httpMethod = method
+    request.httpBody = body.map { Data($0.utf8) }
+    for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+    return try await answer(to: request)
+  }
+
+  private func answer(to request: URLRequest) async throws -> (
+    status: Int, body: Data, headers: [String: String]
+  ) {
+    var request = request
     request.cachePolicy = .reloadIgnoringLocalCacheData
     let (body, response) = try await URLSession.shared.data(for: request)
     guard let answer = response as? HTTPURLResponse else { throw TestFailure("no HTTP answer") }

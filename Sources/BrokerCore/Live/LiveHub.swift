@@ -70,6 +70,11 @@ package actor LiveHub {
     for reader in deviceWatchers { outlet.send(message, to: reader) }
   }
 
+  /// Tells those who watch devices something else about them.
+  package func announce(_ message: [UInt8]) {
+    for reader in deviceWatchers { outlet.send(message, to: reader) }
+  }
+
   // MARK: - Readers
 
   /// Answers a subscription: result, history, then live data. `request` is the id of the JSON-RPC

@@ -60,8 +60,13 @@ package enum BrokerRequestID {
 
 /// Who wants to know what devices say of commands. Called on links' event loops, must return at once.
 package protocol DeviceCommandSink: AnyObject, Sendable {
-  /// A device's link is open, by `hello` or by taking over from an older one.
-  func linkOpened(_ device: DeviceID, generation: UInt64, link: any DeviceLinkHandle)
+  /// A device's link is open, by `hello` or by taking over from an older one; `profile` is what its
+  /// hello says.
+  func linkOpened(
+    _ device: DeviceID, generation: UInt64, profile: ProfileSummary?, link: any DeviceLinkHandle)
+
+  /// That link is over.
+  func linkClosed(_ device: DeviceID, generation: UInt64)
 
   /// A device answered a request of the broker's.
   func commandResponse(_ id: String, _ response: RPCResponse, from device: DeviceID)

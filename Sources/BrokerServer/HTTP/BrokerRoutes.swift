@@ -21,6 +21,8 @@ struct BrokerRoutes {
       store: parts.store, catalog: parts.catalog, registry: parts.registry, now: parts.now,
       kept: { [limits] in limits[$0] }
     ).add(to: router)
+    CommandRoutes(desk: parts.commands, registry: parts.registry).add(to: router)
+    AuditRoutes(desk: parts.commands, now: parts.now).add(to: router)
     LinkRoutes(
       registry: parts.registry, statistics: parts.links.statistics, steady: parts.links.steady
     ).add(to: router)

@@ -73,6 +73,7 @@ final class DeviceConnection {
     self.transport = nil
     if countsAsSpare { services.registry.closeSpare(device: device) }
     guard let generation else { return }
+    services.commands?.linkClosed(device, generation: generation)
     let cause = wasHandedOver ? .handedOver : closeReason.map(LinkEndCause.init(closing:)) ?? cause
     let now = services.now()
     count(cause, now: now)
@@ -136,7 +137,8 @@ final class DeviceConnection {
       session.opened(
         session: name, generation: attachment.generation, acked: acked, heartbeat: heartbeat,
         server: services.server, now: steady, wall: now))
-    services.commands?.linkOpened(device, generation: attachment.generation, link: remote)
+    services.commands?.linkOpened(
+      device, generation: attachment.generation, profile: hello.profile, link: remote)
     armTimer()
   }
 

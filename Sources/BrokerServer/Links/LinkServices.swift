@@ -16,8 +16,8 @@ struct LinkServices: Sendable {
   let devicePolicy: DeviceSession.Policy
   let server: Software
   let logger: Logger
-  /// Who takes what devices say of commands; nil where nobody sends any.
-  var commands: (any DeviceCommandSink)?
+  /// Who takes orders, and what devices say of commands; nil where nobody sends any.
+  var commands: CommandDesk?
   /// The wall clock.
   let now: @Sendable () -> Timestamp
   /// A clock that never jumps, for what is measured: silence and deadlines.

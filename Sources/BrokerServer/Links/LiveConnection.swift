@@ -16,7 +16,7 @@ final class LiveConnection: WebSocketDelegate {
   /// The most subscriptions of one connection.
   private static let maxSubscriptions = 64
 
-  private let services: LinkServices
+  let services: LinkServices
   private var connection: WebSocketConnection?
   private var reader: ReaderID?
   private var subscriptions = 0
@@ -70,8 +70,11 @@ final class LiveConnection: WebSocketDelegate {
     self.connection = nil
     guard let reader else { return }
     services.readers.remove(reader)
-    let hub = services.hub
-    Task { await hub.remove(reader) }
+    let (hub, commands) = (services.hub, services.commands)
+    Task {
+      await hub.remove(reader)
+      await commands?.remove(reader)
+    }
   }
 
   // MARK: - From the hub
@@ -123,6 +126,9 @@ final class LiveConnection: WebSocketDelegate {
       }
     case .watchDevices(let id):
       Task { await hub.watchDevices(reader, request: id) }
+    case .command(let id, let call):
+      let address = connection?.channel?.remoteAddress?.ipAddress
+      carryOut(id, call, for: reader, as: CommandDesk.actor(at: address))
     case .authenticate(let id, _):
       // An open broker lets everyone in.
       send(LiveAnswer.done(id))

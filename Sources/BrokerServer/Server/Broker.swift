@@ -15,7 +15,7 @@ import WebSocketTransport
 /// accepted is committed, the store is closed.
 package struct Broker: Service {
   private let configuration: BrokerConfiguration
-  private let store: any SampleStore
+  private let store: any SampleStore & CommandStore
   private let logger: Logger
   private let now: @Sendable () -> Timestamp
   private let ready: @Sendable (ListenAddress) -> Void
@@ -23,7 +23,7 @@ package struct Broker: Service {
   /// A broker on a store that nobody else uses. `now` is the wall clock; `ready` is told of the
   /// address, with its real port, once connections are taken.
   package init(
-    configuration: BrokerConfiguration, store: any SampleStore, logger: Logger,
+    configuration: BrokerConfiguration, store: any SampleStore & CommandStore, logger: Logger,
     now: @escaping @Sendable () -> Timestamp, ready: @escaping @Sendable (ListenAddress) -> Void
   ) {
     self.configuration = configuration
@@ -45,9 +45,10 @@ package struct Broker: Service {
         "devices": "\(contents.devices.count)", "series": "\(contents.series.count)",
         "commit": "\(contents.lastCommit)",
       ])
+    let commands = try await store.activeCommands()
     let group = MultiThreadedEventLoopGroup.singleton
     let parts = BrokerParts(
-      configuration: configuration, store: store, contents: contents,
+      configuration: configuration, store: store, contents: contents, commands: commands,
       loops: Array(group.makeIterator()), logger: logger, now: now)
     do {
       try await serve(parts, on: group)
@@ -81,13 +82,18 @@ package struct Broker: Service {
     let pipeline = parts.pipeline
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { await pipeline.run() }
+      tasks.addTask { await parts.commands.run() }
       tasks.addTask {
-        for await status in parts.presence { await parts.hub.deviceChanged(status) }
+        for await status in parts.presence {
+          if status.isForgotten { parts.commands.forgotten(status.device) }
+          await parts.hub.deviceChanged(status)
+        }
       }
       tasks.addTask {
-        // However the server ends, also when it cannot listen at all, the other two end with it.
+        // However the server ends, also when it cannot listen at all, the others end with it.
         defer {
           pipeline.stop()
+          parts.commands.stop()
           parts.presenceEnds()
         }
         try await serve(application, until: { await drain(parts) })
@@ -122,6 +128,7 @@ package struct Broker: Service {
   /// due. Nobody is let in any more.
   private func drain(_ parts: BrokerParts) async {
     parts.admission.stop()
+    await parts.commands.stopWaiting()
     let links = parts.registry.links
     logger.info("Stopping", metadata: ["links": "\(links.count)"])
     let spread = ReturnSpread(

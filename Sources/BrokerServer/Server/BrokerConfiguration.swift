@@ -33,6 +33,8 @@ package struct BrokerConfiguration: Sendable {
   package var compression: Compression? = Compression(level: 1, windowBits: 10)
   /// How packs are grouped and bounded on their way to the store.
   package var ingest = IngestPipeline.Configuration()
+  /// How long commands wait and run.
+  package var commands = CommandDesk.Policy()
   /// How long the store keeps what.
   package var kept = StoreLimits()
   /// How long a link may take to finish its closing handshake.

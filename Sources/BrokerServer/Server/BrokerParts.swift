@@ -8,12 +8,13 @@ import TelemetryModel
 struct BrokerParts: Sendable {
   static let version = Software(name: "hawser", version: BrokerVersion.text)
 
-  let store: any SampleStore
+  let store: any SampleStore & CommandStore
   let catalog: SeriesCatalog
   let registry: DeviceRegistry
   let readers: LiveReaders
   let hub: LiveHub
   let pipeline: IngestPipeline
+  let commands: CommandDesk
   let health: StoreHealth
   let metrics: BrokerMetrics
   let prometheus: PrometheusRegistry
@@ -27,8 +28,9 @@ struct BrokerParts: Sendable {
   let now: @Sendable () -> Timestamp
 
   init(
-    configuration: BrokerConfiguration, store: any SampleStore, contents: StoreContents,
-    loops: [any EventLoop], logger: Logger, now: @escaping @Sendable () -> Timestamp
+    configuration: BrokerConfiguration, store: any SampleStore & CommandStore,
+    contents: StoreContents, commands: CommandContents, loops: [any EventLoop], logger: Logger,
+    now: @escaping @Sendable () -> Timestamp
   ) {
     self.store = store
     self.now = now
@@ -62,12 +64,17 @@ struct BrokerParts: Sendable {
           queueShare: Double(pipeline.waitingRecords) / maxQueued,
           storeAvailable: health.problem == nil)
       }, now: steady, refused: { metrics.linkRefused($0) })
+    let desk = CommandDesk(
+      store: store, contents: commands, registry: registry,
+      tellReader: { [readers] in readers.send($0, to: $1) }, announce: { await hub.announce($0) },
+      policy: configuration.commands, logger: logger,
+      now: steady)
+    self.commands = desk
     links = LinkServices(
       pipeline: pipeline, decoders: LoopDecoders(loops: loops), registry: registry, hub: hub,
       readers: readers, metrics: metrics, statistics: LinkStatistics(now: steady()),
       admission: admission, devicePolicy: configuration.devices, server: BrokerParts.version,
-      logger: logger, now: now,
-      steady: steady)
+      logger: logger, commands: desk, now: now, steady: steady)
   }
 
   /// What the gauges show now.

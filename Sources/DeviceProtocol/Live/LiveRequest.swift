@@ -10,6 +10,8 @@ package enum LiveRequest: Hashable, Sendable {
   case unsubscribe(id: String, subscription: String)
   /// Asks for every device, and to be told of their changes.
   case watchDevices(id: String)
+  /// Something about commands.
+  case command(id: String, CommandCall)
   /// A sign of life, with the client's monotonic clock, for clients that cannot see pings.
   case heartbeat(id: String, monoSeconds: Double)
   /// A request this side does not know: answer `RPCError.unknownMethod`.
@@ -41,7 +43,11 @@ package enum LiveRequest: Hashable, Sendable {
       case "heartbeat":
         return .heartbeat(
           id: id, monoSeconds: try envelope.fields(bytes).optionalNumber("mono") ?? 0)
-      default: return .unknownRequest(id: id, method: method)
+      default:
+        let call = try CommandCall(method) { () throws(ProtocolError) in
+          try envelope.fields(bytes)
+        }
+        return call.map { .command(id: id, $0) } ?? .unknownRequest(id: id, method: method)
       }
     } catch {
       throw error.answering(id)

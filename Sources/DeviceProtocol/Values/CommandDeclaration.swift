@@ -39,6 +39,13 @@ package struct CommandDeclaration: Hashable, Sendable {
     self.params = params
   }
 
+  /// Reads a declaration.
+  ///
+  /// - Throws: the first field that is missing or wrong.
+  package init(json: JSONValue) throws(ProtocolError) {
+    try self.init(try Fields(json, path: "command"))
+  }
+
   init(_ fields: Fields) throws(ProtocolError) {
     name = try fields.string("name", maxBytes: ProtocolLimits.maxWordBytes)
     text = try fields.optionalString("text", maxBytes: ProtocolLimits.maxTextBytes)

@@ -13,6 +13,9 @@ import GRDB
 /// chunk     older readings, compressed, hundreds to a row; those of a series do not overlap
 /// text      readings of text and bytes, one row each: they are few, and seldom like each other
 /// window    aggregates of all readings that are, or were, in chunks; hundreds to a row
+/// command   what devices were told to do, and where each stands
+/// audit     what happened to commands and who did it, a line each; append-only
+/// abilities what each device can be told to do
 /// ```
 ///
 /// Times are microseconds since 1970. A new table is a new migration at the end: those before are
@@ -33,6 +36,9 @@ enum SQLiteSchema {
     }
     migrator.registerMigration("4: readings of text and bytes") { db in
       try db.execute(sql: textTable)
+    }
+    migrator.registerMigration("commands and their audit") { db in
+      try db.execute(sql: commandTables)
     }
     return migrator
   }
