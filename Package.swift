@@ -58,13 +58,14 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "CPrefetch"),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     source("TelemetryModel"),
     source("DeviceProtocol", ["TelemetryModel"]),
     source(
       "WebSocketTransport",
       nio + [
-        "CZlib",
+        "CPrefetch", "CZlib",
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "NIOTLS", package: "swift-nio"),
       ]),

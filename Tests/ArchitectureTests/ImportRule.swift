@@ -12,12 +12,13 @@ enum ImportRule {
   static let nio: Set<String> = ["NIOCore", "NIOPosix", "NIOHTTP1"]
 
   static let table: [String: Allowance] = [
+    "CPrefetch": Allowance(targets: [], outside: []),
     "CYaml": Allowance(targets: [], outside: []),
     "CZlib": Allowance(targets: [], outside: []),
     "TelemetryModel": Allowance(targets: [], outside: ["Glibc"]),
     "DeviceProtocol": Allowance(targets: ["TelemetryModel"], outside: ["Glibc"]),
     "WebSocketTransport": Allowance(
-      targets: ["CZlib"],
+      targets: ["CPrefetch", "CZlib"],
       outside: nio.union(["NIOWebSocket", "NIOSSL", "NIOTLS", "Glibc"])),
     "BrokerCore": Allowance(targets: ["DeviceProtocol"], outside: ["Logging", "Metrics", "Glibc"]),
     "TelemetryStore": Allowance(

@@ -9,9 +9,10 @@ import NIOSSL
 /// channel is empty again, so the order never changes. Used where the connection is alone with its
 /// socket: not behind TLS, and not where the configuration says otherwise.
 ///
-/// NIO knows nothing of what happens here, so what it closes it closes behind this one's back. Both run
-/// on the loop, and a channel is inactive from the very call on in which its descriptor is closed: asking
-/// it before each `send` is what keeps these bytes from a descriptor that is somebody else's by now.
+/// NIO knows nothing of what happens here, so what it closes it closes behind this one's back, and these
+/// bytes must never go to a descriptor that is somebody else's by now. Both run on the loop: within the
+/// call that closes the descriptor the channel becomes inactive and says so to its handlers, whereupon
+/// the connection lets go of this.
 struct DirectSocket {
   private let handle: NIOBSDSocket.Handle
   private let channel: any Channel
@@ -30,10 +31,17 @@ struct DirectSocket {
     channel = context.channel
   }
 
-  /// Sends what the kernel takes at once and returns how many bytes that were.
-  @inline(__always)
+  /// Sends what the kernel takes at once and returns how many bytes that were. May be called at any
+  /// time, even while the channel is being closed.
   mutating func send(_ bytes: ByteBuffer) -> Int {
-    guard channel.isActive, !channelMayHoldBytes || channelIsEmpty() else { return 0 }
+    channel.isActive ? sendBetweenTasks(bytes) : 0
+  }
+
+  /// The same for where nothing else is going on in the loop, so that no channel is just being closed:
+  /// then it need not be asked. Of thousands of channels none is in the processor's cache.
+  @inline(__always)
+  mutating func sendBetweenTasks(_ bytes: ByteBuffer) -> Int {
+    guard !channelMayHoldBytes || channelIsEmpty() else { return 0 }
     let sent = bytes.withUnsafeReadableBytes {
       Glibc.send(
         handle, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))

@@ -196,11 +196,16 @@ extension WebSocketConnection {
 
   // MARK: Writing
 
-  /// Hands what waits to the channel, as far as that takes any. Called once a tick, and when the
-  /// channel takes more again.
+  /// Hands on what one tick has brought together. Called by the loop itself, between its tasks.
+  @inline(__always)
+  func flushTick() {
+    flushIsQueued = false
+    if !batchIsSent() { flushNow() }
+  }
+
+  /// Hands what waits to the channel, as far as that takes any.
   func flushNow() {
     flushIsQueued = false
-    guard !batchIsSent() else { return }
     guard let context, phase != .ended else { return }
     while transportIsWritable {
       if backlog != nil { fillFromBacklog() }
@@ -227,7 +232,7 @@ extension WebSocketConnection {
   @inline(__always)
   private func batchIsSent() -> Bool {
     guard let batch, backlog == nil, ending == nil, transportIsWritable, reportedWritable,
-      !owesWritable, let sent = directSocket?.send(batch.bytes), sent > 0
+      !owesWritable, let sent = directSocket?.sendBetweenTasks(batch.bytes), sent > 0
     else { return false }
     counters.wireBytesOut &+= UInt64(sent)
     self.batch = nil

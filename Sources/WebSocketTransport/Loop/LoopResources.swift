@@ -1,3 +1,4 @@
+import CPrefetch
 package import NIOCore
 import Synchronization
 
@@ -30,6 +31,8 @@ package final class LoopResources {
   private static let keptStreams = 4
   /// Outboxes kept; of the connections with something to send in one tick, most are served one by one.
   private static let keptOutboxes = 16
+  /// So many connections ahead memory is asked for what sending needs of them.
+  private static let flushesAhead = 2
   /// A buffer that grew beyond this is not kept.
   private static let keptBufferBytes = 64 * 1024
 
@@ -124,7 +127,13 @@ package final class LoopResources {
     flushScheduled = false
     fanOut.clear()
     swap(&toFlush, &flushing)
-    for connection in flushing { connection.takeRetainedValue().flushNow() }
+    for index in flushing.indices {
+      if index + Self.flushesAhead < flushing.count {
+        let next = UnsafeRawPointer(flushing[index + Self.flushesAhead].toOpaque())
+        hawser_prefetch(next, WebSocketConnection.sendingBytes)
+      }
+      flushing[index].takeRetainedValue().flushTick()
+    }
     flushing.removeAll(keepingCapacity: flushing.count <= 4096)
   }
 }

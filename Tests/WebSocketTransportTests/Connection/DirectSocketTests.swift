@@ -8,18 +8,24 @@ import Testing
 /// What goes to the socket past NIO, at the moments when that could go wrong.
 @Suite(.serialized, .timeLimit(.minutes(1)))
 struct DirectSocketTests {
-  @Test("Nothing is written to a descriptor that was closed and is somebody else's by now")
-  func descriptorReuse() async throws {
+  @Test(
+    "Nothing is written to a descriptor that was closed and is somebody else's by now",
+    arguments: [true, false])
+  func descriptorReuse(behindItsBack: Bool) async throws {
     let line = try await Line()
     let stray = try await line.onLoop { connection -> [UInt8] in
       var pair: [Int32] = [0, 0]
-      connection.send(text: "not for you")
-      connection.abort(.keepaliveTimedOut)
+      connection.send(PreparedMessage(text: Array("not for you".utf8)))
+      if behindItsBack {
+        connection.channel?.close(promise: nil)
+      } else {
+        connection.abort(.keepaliveTimedOut)
+      }
       // The lowest free descriptors, the connection's among them, are the next to be given out.
       socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
       defer { for descriptor in pair { close(descriptor) } }
       // What the end of the tick does, before anything else can happen.
-      connection.flushNow()
+      connection.flushTick()
       var bytes = [UInt8](repeating: 0, count: 64)
       return pair.flatMap { descriptor in
         let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
