@@ -60,6 +60,7 @@ let package = Package(
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CPrefetch"),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
+    .target(name: "CLinux"),
     source("TelemetryModel"),
     source("DeviceProtocol", ["TelemetryModel"]),
     source(
@@ -105,7 +106,7 @@ let package = Package(
       "hawser-agent",
       nio + [
         "LinuxSensors", "AgentCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport",
-        "Settings", arguments, lifecycle, unixSignals, logging,
+        "Settings", "CLinux", arguments, lifecycle, unixSignals, logging,
       ]),
     tests("TelemetryModelTests", ["TelemetryModel"], exclude: ["SenML/Vectors"]),
     tests(

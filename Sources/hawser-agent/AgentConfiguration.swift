@@ -59,7 +59,7 @@ struct AgentConfiguration: Sendable {
     sensors = settings[AgentSettings.sensors]
     diskPath = settings[AgentSettings.diskPath]
     caFile = settings[AgentSettings.caFile]
-    profile = .linux
+    profile = try AgentProfile.load(settings)
     commandPolicy = Self.commandPolicy(settings)
     let keeps = settings[AgentSettings.spoolStore] == "disk"
     commandFolder = keeps ? settings[AgentSettings.state] + "/commands" : nil

@@ -120,6 +120,10 @@ enum AgentSettings {
     "link.drainTimeout", .duration(.zero...(.seconds(60))), default: .seconds(2),
     "When stopping, the wait for readings on their way to be acknowledged.")
 
+  static let profile = Setting<String?>(
+    "profile", .optional(.path), default: nil,
+    "The file that says what this device is and what it can be told to do; null lets it be told readNow, setInterval, restartAgent and diagnose."
+  )
   static let commandsForbid = Setting(
     "commands.forbid", .list(of: "names of commands, or \"*\""), default: [],
     "Commands that are refused whatever the broker says; \"*\" refuses all.")
@@ -160,7 +164,8 @@ enum AgentSettings {
       "tls": "Whom to trust.",
     ],
     settings: [
-      broker, device, state, labels, logLevel, sampleInterval, sensors, diskPath, spoolStore,
+      broker, device, state, profile, labels, logLevel, sampleInterval, sensors, diskPath,
+      spoolStore,
       spoolSync, spoolPacks, spoolBytes, spoolAge, spoolFree, compression, handshakeTimeout,
       echoTimeout, isMetered, probeInterval, heartbeatInterval, heartbeatTimeout,
       reconnectFirst, reconnectBase, reconnectMost, reconnectReset, reconnectRefused,

@@ -24,6 +24,7 @@ struct CheckConfigCommand: ParsableCommand {
     }
     do throws(SettingsErrors) {
       let settings = try options.settings()
+      _ = try AgentProfile.load(settings)
       if json {
         print(Self.json(settings.effective))
       } else {

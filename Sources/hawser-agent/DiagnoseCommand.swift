@@ -53,9 +53,7 @@ struct DiagnoseCommand: AsyncParsableCommand {
   }
 
   private static func show(_ finding: PathDiagnosis.Finding) {
-    let name = finding.step.rawValue
-    let padding = String(repeating: " ", count: 12 - name.count)
-    print("\(name)\(padding) \(finding.isGood ? "ok  " : "BAD ") \(finding.detail)")
+    print(finding.summary)
   }
 
   private static func show(_ faults: [PathFault], url: String) {

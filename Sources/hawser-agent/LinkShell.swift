@@ -19,7 +19,7 @@ final class LinkShell {
   private var sampler: Sampler
   var schedule: SampleSchedule
   var interval: SampleInterval
-  private lazy var runner = CommandRunner(configuration.profile, host: self, on: loop)
+  private lazy var runner = CommandRunner(configuration, host: self, on: loop)
   /// The program is to be started anew when this one is over.
   var isRestarting = false
   private var random = SystemRandomNumberGenerator()

@@ -15,6 +15,7 @@ enum ImportRule {
     "CPrefetch": Allowance(targets: [], outside: []),
     "CYaml": Allowance(targets: [], outside: []),
     "CZlib": Allowance(targets: [], outside: []),
+    "CLinux": Allowance(targets: [], outside: []),
     "TelemetryModel": Allowance(targets: [], outside: ["Glibc"]),
     "DeviceProtocol": Allowance(targets: ["TelemetryModel"], outside: ["Glibc"]),
     "WebSocketTransport": Allowance(
@@ -39,7 +40,7 @@ enum ImportRule {
         "FoundationEssentials", "Glibc",
       ])),
     "hawser-agent": Allowance(
-      targets: ["LinuxSensors", "WebSocketTransport", "Settings"],
+      targets: ["LinuxSensors", "WebSocketTransport", "Settings", "CLinux"],
       outside: nio.union([
         "ArgumentParser", "ServiceLifecycle", "UnixSignals", "Logging", "FoundationEssentials",
         "Glibc",

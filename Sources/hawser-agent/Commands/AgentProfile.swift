@@ -1,5 +1,6 @@
 import AgentCore
 import DeviceProtocol
+import Settings
 
 /// What this device is and can do: its name, and its commands with what each of them does.
 struct AgentProfile: Sendable {
@@ -11,13 +12,28 @@ struct AgentProfile: Sendable {
 
   var name: String
   var version: String
-  var commands: [Command]
+  var commands: [Command] = []
   var atOnce = 1
 
-  /// The profile of a machine for which nobody has written one.
+  /// The profile of a machine for which nobody has written one: what needs no leave and harms
+  /// nobody.
   static let linux = AgentProfile(
     name: "linux", version: AgentVersion.text,
-    commands: [BuiltIn.readNow, .setInterval, .restartAgent].map(\.usual))
+    commands: [
+      usual(.readNow, .readNow), usual(.setInterval, .setInterval),
+      usual(.restartAgent, .restartAgent), usual(.diagnose, .diagnose),
+    ])
+
+  private static func usual(_ builtIn: BuiltIn, _ deed: CommandDeed) -> Command {
+    Command(spec: CommandSpec(builtIn.declaration(), ending: builtIn.ending), deed: deed)
+  }
+
+  /// The profile that the settings name, or the usual one.
+  /// - Throws: every problem of the profile's file.
+  static func load(_ settings: Settings) throws(SettingsErrors) -> AgentProfile {
+    guard let path = settings[AgentSettings.profile] else { return .linux }
+    return try ProfileFile.read(try SettingsFile.read(path: path))
+  }
 
   /// As the broker is told.
   var summary: ProfileSummary {

@@ -17,6 +17,12 @@ struct PathDiagnosis {
     let isGood: Bool
     /// What was seen.
     let detail: String
+
+    /// The finding in a line.
+    var summary: String {
+      let padding = String(repeating: " ", count: 12 - step.rawValue.count)
+      return "\(step.rawValue)\(padding) \(isGood ? "ok  " : "BAD ") \(detail)"
+    }
   }
 
   let configuration: AgentConfiguration
