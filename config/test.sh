@@ -29,6 +29,8 @@ packages=(ca-certificates curl git libsqlite3-dev libyaml-dev python3 python3-ve
 packages+=(libwebsockets-dev node-ws nodejs nginx-light openssl)
 # What stands between agents and brokers: proxies, and networks made of namespaces.
 packages+=(apache2-bin haproxy iproute2 nftables squid tinyproxy-bin)
+# What kills a program at a chosen system call.
+packages+=(strace)
 command -v javac >/dev/null || packages+=(default-jdk-headless)
 for browser in chromium chromium-browser google-chrome; do
   if command -v "$browser" >/dev/null; then

@@ -101,7 +101,11 @@ struct ProgramRunTests {
     let processor = try run("while :; do :; done") { $0.limits.processorSeconds = 1 }
     #expect(processor.result.outcome == .failed)
     #expect(processor.end.signal == SIGXCPU || processor.end.signal == SIGKILL)
-    let file = try run("cd /tmp; f=$(mktemp); exec dd if=/dev/zero of=$f bs=64k count=99") {
+    let path = "/tmp/hawser-limits-\(getpid())"
+    close(open(path, O_CREAT | O_WRONLY, 0o666))
+    chmod(path, 0o666)
+    defer { unlink(path) }
+    let file = try run("exec dd if=/dev/zero of=\(path) bs=64k count=99") {
       $0.limits.fileBytes = 64 << 10
     }
     #expect(file.result.outcome == .failed)
