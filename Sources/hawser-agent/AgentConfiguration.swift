@@ -97,14 +97,16 @@ struct AgentConfiguration: Sendable {
       agent: Software(name: "hawser-agent", version: AgentVersion.text), boot: bootID(),
       isSecure: isSecure)
     link.labels = settings[AgentSettings.labels]
-    // The ways that `LinkWays` can go.
-    link.rungs = settings[AgentSettings.compression] ? [.compressed, .plain] : [.plain]
+    let webSockets: [TransportRung] =
+      settings[AgentSettings.compression] ? [.compressed, .plain] : [.plain]
+    link.rungs = webSockets + [.longPoll, .shortPost]
     link.heartbeat.interval = settings[AgentSettings.heartbeatInterval]
     link.heartbeat.shortestTimeout = settings[AgentSettings.heartbeatTimeout]
     link.heartbeat = link.heartbeat.withInterval(link.heartbeat.interval)
     link.echoTimeout = settings[AgentSettings.echoTimeout]
     link.paths.isMetered = settings[AgentSettings.isMetered]
     link.trials.probeInterval = settings[AgentSettings.probeInterval]
+    link.trials.betterInterval = settings[AgentSettings.betterInterval]
     link.paths.interval = settings[AgentSettings.heartbeatInterval]
     link.backoff.immediate = settings[AgentSettings.reconnectFirst]
     link.backoff.base = settings[AgentSettings.reconnectBase]

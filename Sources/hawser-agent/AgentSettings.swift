@@ -92,6 +92,11 @@ enum AgentSettings {
     default: .seconds(86_400),
     "A spare connection finds out so often, at most, how long the path lets a link be silent; null never does."
   )
+  static let betterInterval = Setting(
+    "link.betterInterval", .duration(.seconds(1)...(.seconds(30 * 86_400))),
+    default: .seconds(86_400),
+    "Where messages go a lesser way, a WebSocket without compression or plain requests, better ways are tried so often; the first time after a hundredth of it."
+  )
   static let heartbeatInterval = Setting(
     "link.heartbeat.interval", .duration(.milliseconds(50)...(.seconds(240))),
     default: .seconds(20),
@@ -167,7 +172,7 @@ enum AgentSettings {
       broker, device, state, profile, labels, logLevel, sampleInterval, sensors, diskPath,
       spoolStore,
       spoolSync, spoolPacks, spoolBytes, spoolAge, spoolFree, compression, handshakeTimeout,
-      echoTimeout, isMetered, probeInterval, heartbeatInterval, heartbeatTimeout,
+      echoTimeout, isMetered, probeInterval, betterInterval, heartbeatInterval, heartbeatTimeout,
       reconnectFirst, reconnectBase, reconnectMost, reconnectReset, reconnectRefused,
       drainTimeout, commandsForbid, commandsWorst, proxy, proxyUser, proxyPassword, caFile,
     ])

@@ -177,6 +177,11 @@ final class LinkShell {
     machine.heard(attempt, at: SystemClock.now().monotonic)
   }
 
+  func narrowed(_ attempt: LinkAttempt, to rung: TransportRung) {
+    carryOut(machine.narrowed(attempt, to: rung, at: SystemClock.now()))
+    rearm()
+  }
+
   func writabilityChanged(_ attempt: LinkAttempt, _ isWritable: Bool) {
     carryOut(machine.writabilityChanged(isWritable, on: attempt, at: SystemClock.now()))
     rearm()
@@ -184,8 +189,12 @@ final class LinkShell {
 
   /// There is no connection.
   func failed(_ attempt: LinkAttempt, _ error: any Error) {
-    let isClockSet = machine.clock.isPlausible(SystemClock.now().wall)
-    ended(attempt, LinkEnding(error, isClockSet: isClockSet))
+    ended(attempt, ending(of: error))
+  }
+
+  /// Why a connection did not come about.
+  func ending(of error: any Error) -> LinkEnding {
+    LinkEnding(error, isClockSet: machine.clock.isPlausible(SystemClock.now().wall))
   }
 
   func ended(_ attempt: LinkAttempt, _ ending: LinkEnding) {

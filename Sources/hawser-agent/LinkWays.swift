@@ -10,6 +10,7 @@ struct LinkWays {
   private let tls: ClientTLS?
   /// Without compression, for boxes that break it.
   private let plain: SharedConfiguration
+  private let requests: HTTPRequests
 
   /// Reads the trust roots once: that takes milliseconds.
   init(_ configuration: AgentConfiguration) throws(HandshakeError) {
@@ -18,6 +19,8 @@ struct LinkWays {
     var transport = configuration.transport.configuration
     transport.compression = nil
     plain = SharedConfiguration(transport)
+    requests = HTTPRequests(
+      url: configuration.url, configuration: plain, tls: tls, proxy: configuration.proxy)
   }
 
   /// Where packets to the broker go now, and by which proxy.
@@ -34,6 +37,12 @@ struct LinkWays {
   func connect(
     _ attempt: LinkAttempt, _ rung: TransportRung, shell: LinkShell, on loop: any EventLoop
   ) -> any LinkCarrier {
+    guard rung.isWebSocket else {
+      let carrier = HTTPCarrier(
+        attempt, holds: rung == .longPoll, requests: requests, shell: shell, loop: loop)
+      carrier.connect()
+      return carrier
+    }
     let carrier = WebSocketCarrier(attempt: attempt, shell: shell)
     WebSocketClient.connect(
       to: configuration.url,

@@ -58,13 +58,13 @@ struct AgentSettingsTests {
     #expect(others.maxAge == nil && others.minFreeBytes == 0)
   }
 
-  @Test("Compressed and plain WebSockets are tried, plain ones alone where compression is off")
+  @Test("Compressed and plain WebSockets are tried, the latter alone if set so, then requests")
   func ways() throws {
     let both = try AgentConfiguration(try load("broker=http://localhost"))
-    #expect(both.link.rungs == [.compressed, .plain])
+    #expect(both.link.rungs == [.compressed, .plain, .longPoll, .shortPost])
     let plain = try AgentConfiguration(
       try load("broker=http://localhost", "link.compression=false"))
-    #expect(plain.link.rungs == [.plain])
+    #expect(plain.link.rungs == [.plain, .longPoll, .shortPost])
   }
 
   @Test(

@@ -31,7 +31,7 @@ struct AttemptMachine: Sendable {
   }
 
   let attempt: LinkAttempt
-  let rung: TransportRung
+  var rung: TransportRung
   let began: Duration
   private(set) var state = State.connecting
   private(set) var heartbeat: HeartbeatSchedule?

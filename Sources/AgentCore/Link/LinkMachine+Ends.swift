@@ -73,7 +73,8 @@ extension LinkMachine {
       let isGivenUp = ending == .gaveUp(.heartbeatLost)
       silence = heartbeat.silence(at: now.monotonic, isGivenUp: isGivenUp)
       suspicion = nil
-      if ending.mayBeThePath, let silence {
+      // Requests come and go; what ends their session is no limit of connections.
+      if ending.mayBeThePath, ended.rung.isWebSocket, let silence {
         var record = self.record
         cut = record.cut(
           silence: silence, age: age, isGivenUp: isGivenUp, interval: heartbeat.policy.interval,

@@ -36,10 +36,20 @@ extension LinkMachine {
     return isNews ? [.report(.otherWay(rung))] : []
   }
 
+  /// The link goes on by a lesser way than the one it came about by: held requests are cut.
+  package mutating func narrowed(
+    _ attempt: LinkAttempt, to rung: TransportRung, at now: SampleTime
+  ) -> [LinkAction] {
+    guard link?.attempt == attempt else { return [] }
+    link?.rung = rung
+    return wayLedThrough(rung, at: now) + remember(at: now)
+  }
+
   /// A link lived behind a silence.
   mutating func lived(_ silence: Duration) -> [LinkAction] {
-    // A little more than before is no news.
-    guard silence >= configuration.paths.leastSilence, silence > (record.safe ?? .zero) * 1.1
+    // A little more than before is no news, and requests are new connections.
+    guard link?.rung.isWebSocket == true, silence >= configuration.paths.leastSilence,
+      silence > (record.safe ?? .zero) * 1.1
     else { return [] }
     let before = record
     record.survived(silence)
@@ -71,13 +81,13 @@ extension LinkMachine {
   private mutating func planHandover(
     at now: Duration, using generator: inout some RandomNumberGenerator
   ) {
-    guard let life = record.life, let began = link?.began else {
+    guard let life = record.life, let link, link.rung.isWebSocket else {
       trials.handover = nil
       return
     }
     // The next one will take as long to come about; on a slow path that counts.
-    let latest = max(min(life * 0.9, life - (now - began) * 2), life * 0.5)
-    trials.handover = began + .random(in: latest - life * 0.1...latest, using: &generator)
+    let latest = max(min(life * 0.9, life - (now - link.began) * 2), life * 0.5)
+    trials.handover = link.began + .random(in: latest - life * 0.1...latest, using: &generator)
   }
 
   /// Half more at most: what a fleet was told or learnt together must not happen together.
@@ -103,7 +113,9 @@ extension LinkMachine {
       actions += probe(step, at: now, using: &generator)
     }
     guard isUp, !isStopping else { return actions }
-    if record.life != nil, let began = link?.began { record.outlived(now.monotonic - began) }
+    if record.life != nil, let link, link.rung.isWebSocket {
+      record.outlived(now.monotonic - link.began)
+    }
     return actions + beginSuccessor(at: now.monotonic) + beginProbe(at: now.monotonic)
   }
 

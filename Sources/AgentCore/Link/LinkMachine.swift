@@ -205,10 +205,15 @@ package struct LinkMachine: Sendable {
     }
   }
 
-  /// Bytes came over a connection that are no message: the broker is alive.
+  /// Something came over a connection that is no message: the broker is alive.
   package mutating func heard(_ attempt: LinkAttempt, at now: Duration) {
     switch role(of: attempt) {
-    case .link: link?.heard(at: now)
+    case .link:
+      link?.heard(at: now)
+      guard link?.rung.isWebSocket == false else { return }
+      // An answer to a request: both directions were used, and the broker knows the session.
+      link?.flushed(at: now)
+      link?.lastConfirmed = now
     case .successor, .retiring, .spare, nil: break
     }
   }

@@ -3,6 +3,21 @@ import NIOHTTP1
 import NIOSSL
 import NIOTLS
 
+/// What a client's attempt to connect is to end with, and who waits for it.
+enum ConnectGoal {
+  /// A WebSocket.
+  case webSocket(any WebSocketDelegate, EventLoopPromise<WebSocketConnection>)
+  /// The channel behind TCP, the proxy's tunnel and TLS, on which nothing was said yet.
+  case channel(EventLoopPromise<any Channel>)
+
+  func fail(_ error: HandshakeError) {
+    switch self {
+    case .webSocket(_, let promise): promise.fail(error)
+    case .channel(let promise): promise.fail(error)
+    }
+  }
+}
+
 /// Takes a client's fresh TCP connection through the proxy's tunnel, TLS and the WebSocket request,
 /// then makes room for the connection proper. Loop-bound, one attempt.
 final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandler {
@@ -18,17 +33,12 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
   private var bytes = ByteBuffer()
   /// The server's refusal, while its body is gathered.
   private var refusal: HTTPResponseHead?
-  private var promise: EventLoopPromise<WebSocketConnection>?
-  private var delegate: (any WebSocketDelegate)?
+  private var goal: ConnectGoal?
 
-  init(
-    plan: ConnectPlan, resources: LoopResources, delegate: any WebSocketDelegate,
-    promise: EventLoopPromise<WebSocketConnection>
-  ) {
+  init(plan: ConnectPlan, resources: LoopResources, goal: ConnectGoal) {
     self.plan = plan
     self.resources = resources
-    self.delegate = delegate
-    self.promise = promise
+    self.goal = goal
     var generator = SystemRandomNumberGenerator()
     handshake = ClientHandshake(
       subprotocols: plan.subprotocols,
@@ -37,11 +47,10 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
 
   /// Ends the attempt, unless it has ended.
   func fail(_ error: HandshakeError, _ context: ChannelHandlerContext? = nil) {
-    guard let promise else { return }
-    self.promise = nil
-    delegate = nil
+    guard let goal else { return }
+    self.goal = nil
     // Whatever cut its body short, the refusal is what happened.
-    promise.fail(refusal.flatMap(handshakeError(of:)) ?? error)
+    goal.fail(refusal.flatMap(handshakeError(of:)) ?? error)
     context?.close(promise: nil)
   }
 
@@ -132,6 +141,7 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
 
   private func beginUpgrade(_ context: ChannelHandlerContext) {
     step = .upgrade
+    if case .channel(let promise)? = goal { return handOver(context, promise) }
     write(
       context, "GET \(plan.url.target) HTTP/1.1",
       handshake.headers(for: plan.url, extra: plan.headers))
@@ -171,10 +181,23 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
 
   private static let bodyPrefixBytes = 1024
 
+  /// Leaves the channel to whoever wants to say something over it.
+  private func handOver(_ context: ChannelHandlerContext, _ promise: EventLoopPromise<any Channel>)
+  {
+    goal = nil
+    do {
+      try context.channel.readIntoOwnBuffer()
+    } catch {
+      promise.fail(HandshakeError.dropped(step))
+      return context.close(promise: nil)
+    }
+    promise.assumeIsolated().succeed(context.channel)
+    context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+  }
+
   private func open(_ context: ChannelHandlerContext, _ agreed: ClientHandshake.Agreement) {
-    guard let promise, let delegate else { return }
-    self.promise = nil
-    self.delegate = nil
+    guard case .webSocket(let delegate, let promise)? = goal else { return }
+    goal = nil
     let connection = WebSocketConnection(
       role: .client, shared: plan.shared, resources: resources,
       subprotocol: agreed.subprotocol, deflate: agreed.deflate, delegate: delegate)

@@ -60,12 +60,12 @@ extension MiddleBox {
       nat(seconds: 3), nat(seconds: 8), outage(seconds: 125),
       middlebox(.cutsAge(seconds: 10), mode: "lifetime"),
       middlebox(.none, mode: "pass"),
+      middlebox(.blocksWebSocket("upgrade-stripped"), mode: "strip", isFast: true),
+      middlebox(.blocksWebSocket("frames-swallowed"), mode: "swallow", isFast: true),
     ]
 
   /// Boxes that let no link through: what is wrong is all there is to find out.
   static let closed: [MiddleBox] = [
-    middlebox(.blocksWebSocket("upgrade-stripped"), mode: "strip"),
-    middlebox(.blocksWebSocket("frames-swallowed"), mode: "swallow"),
     MiddleBox(
       description: "Squid that wants other credentials", fault: .refuses("proxy-407", 77)
     ) { workspace, broker in

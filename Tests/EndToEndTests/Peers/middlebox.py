@@ -1,6 +1,8 @@
 """A reverse proxy that misbehaves towards WebSocket in one way; plain HTTP/1.1 passes.
 
-strip    takes the Upgrade and Connection fields off, as a proxy does that knows only RFC 9110
+strip    takes the Upgrade and Connection fields off, as a proxy does that knows only RFC 9110; with
+         --seconds, for so long only
+hasty    does the same, and hangs up on requests whose answer takes longer than --seconds
 swallow  answers the upgrade itself with 101 and then throws every frame away
 lifetime cuts every connection at a given age, whatever it carries
 pass     does nothing; counts as the control
@@ -13,6 +15,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import time
 
 HOP_BY_HOP = {b"connection", b"upgrade", b"keep-alive"}
 
@@ -80,6 +83,13 @@ async def swallow(head, reader, writer):
 class Box:
     def __init__(self, options):
         self.options = options
+        self.began = time.monotonic()
+
+    def strips(self):
+        if self.options.mode == "hasty":
+            return True
+        age = time.monotonic() - self.began
+        return self.options.mode == "strip" and not 0 < self.options.seconds < age
 
     async def serve(self, reader, writer):
         upstream = None
@@ -103,13 +113,16 @@ class Box:
             upgrades = (field(head, b"upgrade") or b"").lower() == b"websocket"
             if upgrades and self.options.mode == "swallow":
                 return await swallow(head, reader, writer)
-            if self.options.mode == "strip":
+            if self.strips():
                 head = [
                     line for line in head if line.split(b":")[0].strip().lower() not in HOP_BY_HOP
                 ]
             up_writer.write(b"\r\n".join(head) + b"\r\n\r\n")
             await pass_body(head, reader, up_writer)
-            answer = await read_head(up_reader)
+            reading = read_head(up_reader)
+            if self.options.mode == "hasty":
+                reading = asyncio.wait_for(reading, self.options.seconds)
+            answer = await reading
             if answer is None:
                 return
             writer.write(b"\r\n".join(answer) + b"\r\n\r\n")
@@ -122,9 +135,9 @@ class Box:
 
 async def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("mode", choices=["strip", "swallow", "lifetime", "pass"])
+    parser.add_argument("mode", choices=["strip", "hasty", "swallow", "lifetime", "pass"])
     parser.add_argument("--to", type=int, required=True, help="the broker's port")
-    parser.add_argument("--seconds", type=float, default=0, help="the age at which it cuts")
+    parser.add_argument("--seconds", type=float, default=0, help="see above")
     box = Box(parser.parse_args())
     server = await asyncio.start_server(box.serve, "127.0.0.1", 0)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
