@@ -59,6 +59,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CPrefetch"),
+    .target(name: "CWallClock"),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     .target(name: "CLinux"),
     source("TelemetryModel"),
@@ -106,7 +107,7 @@ let package = Package(
       "hawser-agent",
       nio + [
         "LinuxSensors", "AgentCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport",
-        "Settings", "CLinux", arguments, lifecycle, unixSignals, logging,
+        "Settings", "CLinux", "CWallClock", arguments, lifecycle, unixSignals, logging,
       ]),
     tests("TelemetryModelTests", ["TelemetryModel"], exclude: ["SenML/Vectors"]),
     tests(

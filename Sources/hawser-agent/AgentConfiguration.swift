@@ -96,6 +96,7 @@ struct AgentConfiguration: Sendable {
     var link = LinkMachine.Configuration(
       agent: Software(name: "hawser-agent", version: AgentVersion.text), boot: bootID(),
       isSecure: isSecure)
+    link.builtAt = SystemClock.builtAt
     link.labels = settings[AgentSettings.labels]
     let webSockets: [TransportRung] =
       settings[AgentSettings.compression] ? [.compressed, .plain] : [.plain]

@@ -150,6 +150,7 @@ final class LinkShell {
 
   private func connect(_ attempt: LinkAttempt, _ rung: TransportRung) {
     log.connecting(rung)
+    SystemClock.trust(machine.clock.trusted(at: SystemClock.now()))
     carriers[attempt] = ways.connect(attempt, rung, shell: self, on: loop)
   }
 

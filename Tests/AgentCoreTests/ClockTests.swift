@@ -32,6 +32,20 @@ struct ClockTests {
     #expect(AgentClock(lastKnown: real).isPlausible(real - .seconds(3600)), "a day's grace")
   }
 
+  @Test("Certificates go by the latest of the system's clock, the build and the broker's word")
+  func trusted() {
+    let built = real - .seconds(86_400 * 100)
+    var clock = AgentClock(builtAt: built)
+    #expect(clock.trusted(at: unset(50)) == built)
+    #expect(AgentClock(lastKnown: real, builtAt: built).trusted(at: unset(50)) == real)
+    clock.heard(real, took: .zero, at: .seconds(60))
+    #expect(clock.trusted(at: unset(90)) == real + .seconds(30))
+    let ahead = SampleTime(wall: real + .seconds(500), monotonic: .seconds(100))
+    #expect(clock.trusted(at: ahead) == ahead.wall)
+    let behind = SampleTime(wall: real - .seconds(3600), monotonic: .seconds(100))
+    #expect(clock.trusted(at: behind) == real, "plausible, but earlier than what the broker told")
+  }
+
   @Test("Without a clock of its own the broker's word is carried on by the monotonic clock")
   func carried() {
     var clock = AgentClock()

@@ -13,6 +13,7 @@ enum ImportRule {
 
   static let table: [String: Allowance] = [
     "CPrefetch": Allowance(targets: [], outside: []),
+    "CWallClock": Allowance(targets: [], outside: []),
     "CYaml": Allowance(targets: [], outside: []),
     "CZlib": Allowance(targets: [], outside: []),
     "CLinux": Allowance(targets: [], outside: []),
@@ -40,7 +41,7 @@ enum ImportRule {
         "FoundationEssentials", "Glibc",
       ])),
     "hawser-agent": Allowance(
-      targets: ["LinuxSensors", "WebSocketTransport", "Settings", "CLinux"],
+      targets: ["LinuxSensors", "WebSocketTransport", "Settings", "CLinux", "CWallClock"],
       outside: nio.union([
         "ArgumentParser", "ServiceLifecycle", "UnixSignals", "Logging", "FoundationEssentials",
         "Glibc",

@@ -29,6 +29,14 @@ struct AgentSettingsTests {
     #expect(settings.effective.map(\.text) == (try load()).effective.map(\.text))
   }
 
+  @Test("The program knows about when it was built, as no clock that is right tells less")
+  func builtAt() throws {
+    let configuration = try AgentConfiguration(try load("broker=http://localhost"))
+    let builtAt = configuration.link.builtAt
+    #expect(builtAt > AgentClock.buildFloor && builtAt < SystemClock.now().wall)
+    #expect(AgentClock(builtAt: builtAt).isPlausible(SystemClock.now().wall))
+  }
+
   @Test("The machines' production constants are the configuration's defaults")
   func productionDefaults() throws {
     let configuration = try AgentConfiguration(try load("broker=http://localhost"))

@@ -13,13 +13,15 @@ package struct AgentClock: Hashable, Sendable {
   /// How far that can be off: half of the time that the broker's answer took.
   private var error: Duration = .zero
 
-  /// When this program cannot have been built yet.
+  /// When no version of this program had been built yet.
   package static let buildFloor = Timestamp(seconds: 1_767_225_600)
 
   /// A clock that has heard nothing yet.
-  /// - Parameter lastKnown: the last time told by a broker, from the agent's memory.
-  package init(lastKnown: Timestamp? = nil) {
-    floor = max(Self.buildFloor, lastKnown ?? Self.buildFloor)
+  /// - Parameters:
+  ///   - lastKnown: the last time told by a broker, from the agent's memory.
+  ///   - builtAt: when this program was built, or some time before.
+  package init(lastKnown: Timestamp? = nil, builtAt: Timestamp = buildFloor) {
+    floor = max(builtAt, lastKnown ?? builtAt)
   }
 
   /// Whether the system's clock can be right.
@@ -50,6 +52,12 @@ package struct AgentClock: Hashable, Sendable {
   /// The time of the broker's own clock, whatever this machine's says; nil before a broker has told
   /// it in this process.
   package func brokerTime(at monotonic: Duration) -> Timestamp? { zero.map { $0 + monotonic } }
+
+  /// What it is now at least, for the dates of certificates: the latest of the system's clock, the
+  /// time at which this program was built, and the last time that a broker told.
+  package func trusted(at now: SampleTime) -> Timestamp {
+    max(now.wall, floor, wall(at: now) ?? floor)
+  }
 
   /// Now; nil while nobody knows.
   package func wall(at now: SampleTime) -> Timestamp? { wall(of: now.monotonic, at: now) }

@@ -7,6 +7,8 @@ extension LinkMachine {
     package var agent: Software
     /// Names this boot of the device.
     package var boot: String
+    /// When this program was built, or some time before: no clock that is right tells less.
+    package var builtAt = AgentClock.buildFloor
     /// Labels from the configuration.
     package var labels: [String: String] = [:]
     /// What the device is.

@@ -93,7 +93,8 @@ package struct LinkMachine: Sendable {
     path = configuration.path
     backoff = ReconnectBackoff(policy: configuration.backoff)
     ladder = TransportLadder(configuration.rungs, winner: memory.paths[configuration.path].rung)
-    clock = AgentClock(lastKnown: memory.brokerTime)
+    clock = AgentClock(
+      lastKnown: memory.brokerTime, builtAt: configuration.builtAt)
     packClock = PackClock(boot: configuration.boot)
     desk = commands ?? CommandDesk(CommandDesk.Configuration(boot: configuration.boot))
   }

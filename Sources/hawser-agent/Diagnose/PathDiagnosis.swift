@@ -43,6 +43,7 @@ struct PathDiagnosis {
   }
 
   mutating func run() async {
+    SystemClock.trust(clock.trusted(at: SystemClock.now()))
     let places: PathPlaces
     let proxy: ProxyEndpoint?
     let tls: ClientTLS?
@@ -67,11 +68,18 @@ struct PathDiagnosis {
     await checkLink(places, tls)
   }
 
+  /// What the agent of this state folder knows of the time.
+  private var clock: AgentClock {
+    let memory = configuration.memoryPath.flatMap { StateFile(path: $0).read() }
+      .flatMap(AgentMemory.init)
+    return AgentClock(lastKnown: memory?.brokerTime, builtAt: configuration.link.builtAt)
+  }
+
   private func places(_ proxy: ProxyEndpoint?) -> PathPlaces {
     PathPlaces(
       host: configuration.url.host, broker: configuration.url.authority,
       proxy: proxy.map { "\($0)" }, hasProxyUser: proxy?.user != nil,
-      isClockSet: AgentClock(lastKnown: nil).isPlausible(SystemClock.now().wall))
+      isClockSet: clock.isPlausible(SystemClock.now().wall))
   }
 
   // MARK: The link

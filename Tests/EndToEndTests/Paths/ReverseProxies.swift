@@ -4,9 +4,12 @@ import TestSupport
 // Proxies that stand before the broker, with the configurations of `config/proxies`.
 extension Workspace {
   /// nginx with TLS, as agents meet it most.
-  func startNginxBox(before broker: Int, limit: Int) async throws -> MiddleBox.Route {
+  func startNginxBox(
+    before broker: Int, limit: Int, certificate given: (chain: URL, key: URL)? = nil
+  ) async throws -> MiddleBox.Route {
     let port = try FreePort.pick()
-    let certificate = try await makeCertificate()
+    let certificate: (chain: URL, key: URL)
+    if let given { certificate = given } else { certificate = try await makeCertificate() }
     try install(
       "nginx.conf", as: "site.conf",
       [
