@@ -138,7 +138,8 @@ let package = Package(
     tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),
     tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel"]),
     tests(
-      "HawserAgentTests", nio + ["hawser-agent", "AgentCore", "Settings", "WebSocketTransport"]),
+      "HawserAgentTests",
+      nio + ["hawser-agent", "AgentCore", "Settings", "TelemetryModel", "WebSocketTransport"]),
     .target(
       name: "Simulation",
       dependencies: ["AgentCore", "BrokerCore", "DeviceProtocol", "TelemetryModel"],

@@ -2,6 +2,7 @@ import AgentCore
 import DeviceProtocol
 import NIOCore
 import NIOHTTP1
+import TelemetryModel
 import WebSocketTransport
 
 /// HTTP requests as a carrier: makes the requests that an `HTTPSessionMachine` decides on, each lane's
@@ -136,7 +137,8 @@ final class HTTPCarrier: LinkCarrier {
     let wasUsed = connection.wasUsed
     requests.send(exchange, over: connection).assumeIsolated().whenComplete { result in
       switch result {
-      case .success(let reply): self.answered(lane, number, HTTPExchangeAnswer(reply))
+      case .success(let reply):
+        self.answered(lane, number, HTTPExchangeAnswer(reply, now: self.shell.time))
       case .failure(let error):
         self.failed(lane, number, LinkEnding(requestFailed: error), wasUsed: wasUsed)
       }
@@ -159,9 +161,9 @@ final class HTTPCarrier: LinkCarrier {
 }
 
 extension HTTPExchangeAnswer {
-  fileprivate init(_ reply: HTTPReply) {
+  fileprivate init(_ reply: HTTPReply, now: Timestamp?) {
     self.init(
-      status: reply.status, retryAfter: LinkEnding.retryAfter(reply.headers),
+      status: reply.status, retryAfter: LinkEnding.retryAfter(reply.headers, now: now),
       body: Array(reply.body.readableBytesView))
   }
 }

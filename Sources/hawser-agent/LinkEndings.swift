@@ -2,6 +2,7 @@ import AgentCore
 import DeviceProtocol
 import Glibc
 import NIOHTTP1
+import TelemetryModel
 import WebSocketTransport
 
 extension LinkEnding {
@@ -22,14 +23,15 @@ extension LinkEnding {
   /// - Parameters:
   ///   - error: what connecting threw.
   ///   - isClockSet: whether this machine knows the date, which certificates are checked against.
-  init(_ error: any Error, isClockSet: Bool = true) {
+  ///   - now: the time, as far as it is known.
+  init(_ error: any Error, isClockSet: Bool = true, now: Timestamp? = nil) {
     guard let error = error as? HandshakeError else {
       self = .unreachable(.notConnected, detail: "\(error)")
       return
     }
     switch error {
     case .status(let code, let headers, _):
-      self = .refused(status: code, retryAfter: Self.retryAfter(headers))
+      self = .refused(status: code, retryAfter: Self.retryAfter(headers, now: now))
     case .timedOut(let step): self = .timedOut(step: step.rawValue)
     default:
       var obstacle = Self.obstacle(error)
@@ -38,10 +40,15 @@ extension LinkEnding {
     }
   }
 
-  /// The wait that an answer asks for; nil where it asks for none.
-  static func retryAfter(_ headers: HTTPHeaders) -> Duration? {
-    // A date instead of seconds is rare and leaves it to the backoff.
-    let seconds = headers.first(name: "Retry-After").flatMap { Int64($0) }
+  /// The wait that an answer asks for, in seconds or by a date (RFC 9110 §10.2.3); nil where it asks
+  /// for none. A date counts from the answer's own, which needs no clock here, else from `now`.
+  static func retryAfter(_ headers: HTTPHeaders, now: Timestamp?) -> Duration? {
+    guard let text = headers.first(name: "Retry-After") else { return nil }
+    var seconds = Int64(text)
+    if seconds == nil, let until = HTTPDate.seconds(text) {
+      let told = headers.first(name: "Date").flatMap(HTTPDate.seconds)
+      seconds = (told ?? now.map { $0.microseconds / 1_000_000 }).map { until - $0 }
+    }
     return seconds.map { .seconds(max(0, min($0, 86_400))) }
   }
 

@@ -128,7 +128,7 @@ struct LinkLog {
         "path probed",
         metadata: ["silence": "\(silence.inSeconds) s", "survived": "\(survived)"])
     case .stateWritten(let wear, let during):
-      logger.debug(
+      logger.info(
         "state written",
         metadata: [
           "bytes": "\(wear.bytes)", "syncs": "\(wear.syncs)",
@@ -148,6 +148,7 @@ struct LinkLog {
     case .refused(let status, _): "status \(status)"
     case .unreachable(_, let detail): detail
     case .timedOut(let step): "in step \(step)"
+    case .swallowed: "the WebSocket opened, and nothing came over it"
     case .closed(let code, let reason): "\(code) \(reason)"
     case .dropped: "the connection was cut"
     case .reset: "the connection was reset"

@@ -195,8 +195,13 @@ final class LinkShell {
 
   /// Why a connection did not come about.
   func ending(of error: any Error) -> LinkEnding {
-    LinkEnding(error, isClockSet: machine.clock.isPlausible(SystemClock.now().wall))
+    let now = SystemClock.now()
+    return LinkEnding(
+      error, isClockSet: machine.clock.isPlausible(now.wall), now: machine.clock.wall(at: now))
   }
+
+  /// The time of day, as far as it is known.
+  var time: Timestamp? { machine.clock.wall(at: SystemClock.now()) }
 
   func ended(_ attempt: LinkAttempt, _ ending: LinkEnding) {
     carriers.removeValue(forKey: attempt)

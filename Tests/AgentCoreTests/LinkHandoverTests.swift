@@ -73,6 +73,28 @@ struct LinkHandoverTests {
     #expect(link.machine.ledger.stored == SequenceRanges(2...2))
   }
 
+  @Test("A successor that the broker has no room for comes back when it was told to, not earlier")
+  func successorToldToWait() throws {
+    let wait: ClosedRange<Duration> = .seconds(6)...(.seconds(7))
+    for isBye in [true, false] {
+      var (link, old) = try atHandover()
+      let since = link.now.monotonic
+      let refused = link.attempt
+      if isBye {
+        _ = link.open()
+        _ = link.receive(.bye(Bye(reason: "full", reconnectAfter: wait)))
+        _ = link.end(.closed(code: 1013, reason: ""))
+      } else {
+        _ = link.end(.refused(status: 503, retryAfter: .seconds(6)))
+      }
+      #expect(link.machine.isUp && link.machine.attempt == old)
+      while link.attempt == refused {
+        if link.tickAtDeadline().heartbeats > 0 { _ = try link.replyToHeartbeat() }
+      }
+      #expect(link.now.monotonic - since >= .seconds(6))
+    }
+  }
+
   @Test("Acks of the old link's packs may come over the new one")
   func acksOverNew() throws {
     var (link, old) = try atHandover()

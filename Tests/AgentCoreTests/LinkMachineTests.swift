@@ -155,7 +155,7 @@ struct LinkMachineEndsTests {
     #expect(actions.closes == [.heartbeatLost])
     _ = link.tickAtDeadline()
     let hello = link.open().hello
-    #expect(hello?.lastLink?.cause == "welcome-timeout")
+    #expect(hello?.lastLink?.cause == "frames-swallowed")
     #expect(hello?.lastLink?.transport == "ws")
     _ = try link.welcome()
     _ = link.end(.dropped)
@@ -217,6 +217,22 @@ struct LinkMachineEndsTests {
     _ = try long.welcome(heartbeat: .seconds(200))
     let later = try #require(long.machine.deadline)
     #expect(later - long.now.monotonic <= .seconds(20))
+  }
+
+  @Test("A bye before the welcome counts as one behind it, and nothing is said against the way")
+  func earlyBye() throws {
+    var link = LinkHarness()
+    _ = link.start()
+    _ = link.open()
+    let wait: ClosedRange<Duration> = .seconds(40)...(.seconds(50))
+    _ = link.receive(.bye(Bye(reason: "full", reconnectAfter: wait)))
+    let ended = link.end(.closed(code: 1013, reason: ""))
+    #expect(wait.contains(try #require(ended.retryAfter)))
+    guard case .connect(_, let rung)? = link.tickAtDeadline().first else {
+      Issue.record("no other attempt")
+      return
+    }
+    #expect(rung == .compressed)
   }
 
   @Test("What bye says about coming back outranks the backoff")

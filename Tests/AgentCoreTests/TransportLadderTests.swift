@@ -80,7 +80,9 @@ struct TransportLadderTests {
       (.unreachable(.portClosed, detail: ""), .noConnection),
       (.unreachable(.nameNotFound, detail: ""), .none),
       (.unreachable(.proxyAuthentication, detail: ""), .none),
-      (.closed(code: 1013, reason: ""), .none), (.reset, .doubtful),
+      (.closed(code: 1013, reason: ""), .none), (.reset, .doubtful), (.swallowed, .certain),
+      (.closed(code: 1002, reason: ""), .doubtful), (.closed(code: 1005, reason: ""), .doubtful),
+      (.closed(code: 4042, reason: ""), .none), (.closed(code: 4501, reason: ""), .none),
     ])
   func faults(ending: LinkEnding, fault: RungFault) {
     var link = LinkHarness()

@@ -2,6 +2,7 @@ import AgentCore
 import Foundation
 import NIOHTTP1
 import Settings
+import TelemetryModel
 import Testing
 import WebSocketTransport
 
@@ -121,6 +122,17 @@ struct AgentSettingsTests {
     #expect(
       LinkEnding(HandshakeError.status(429, headers: ["Retry-After": "soon"], bodyPrefix: ""))
         == .refused(status: 429, retryAfter: nil))
+    let date = ["Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT"] as HTTPHeaders
+    let dated = HandshakeError.status(503, headers: date, bodyPrefix: "")
+    #expect(LinkEnding(dated) == .refused(status: 503, retryAfter: nil), "nobody knows the time")
+    #expect(
+      LinkEnding(dated, now: Timestamp(seconds: 784_111_700))
+        == .refused(status: 503, retryAfter: .seconds(77)))
+    var told = date
+    told.add(name: "Date", value: "Sun, 06 Nov 1994 08:49:30 GMT")
+    #expect(
+      LinkEnding(HandshakeError.status(503, headers: told, bodyPrefix: ""))
+        == .refused(status: 503, retryAfter: .seconds(7)), "the server's own clock counts")
     #expect(LinkEnding(HandshakeError.timedOut(.tls)) == .timedOut(step: "tls"))
     #expect(LinkEnding(HandshakeError.proxyRefused(status: 407)).cause() == "proxy-407")
     #expect(LinkEnding(WebSocketEnd(cause: .dropped)) == .dropped)

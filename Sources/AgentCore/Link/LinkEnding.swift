@@ -8,6 +8,9 @@ package enum LinkEnding: Hashable, Sendable {
   case unreachable(Obstacle, detail: String)
   /// A step of connecting took too long; which one.
   case timedOut(step: String)
+  /// The WebSocket opened and then nothing came over it, not even the welcome: a box on the way
+  /// answers in the broker's name and swallows what follows.
+  case swallowed
   /// The broker closed with a code; 1005 where it gave none.
   case closed(code: UInt16, reason: String)
   /// The transport ended without a closing handshake: FIN.
@@ -63,6 +66,7 @@ extension LinkEnding {
     case .refused(let status, _): "refused-\(status)"
     case .unreachable(let obstacle, _): obstacle.rawValue
     case .timedOut(let step): "\(step)-timeout"
+    case .swallowed: "frames-swallowed"
     case .closed(let code, _):
       CloseReason(rawValue: code).map { "\($0.row.name)" } ?? "closed-\(code)"
     case .dropped: Self.word(cut) ?? "dropped"
@@ -130,8 +134,13 @@ extension LinkEnding {
       case "connect": .noConnection
       default: .doubtful
       }
+    case .swallowed: .certain
     case .dropped, .reset, .transportFailed, .gaveUp: .doubtful
-    case .closed: .none
+    // A broker that has no room or no liking for the device says so in its own codes; others can be
+    // those of a box that does not like WebSockets.
+    case .closed(let code, _):
+      CloseReason(rawValue: code).map { $0.row.sender == .broker } ?? (4000..<5000).contains(code)
+        ? .none : .doubtful
     }
   }
 }

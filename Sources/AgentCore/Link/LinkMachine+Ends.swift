@@ -43,6 +43,11 @@ extension LinkMachine {
     return actions
   }
 
+  /// What it was that an attempt was opened and no welcome came.
+  func notWelcomed(_ attempt: AttemptMachine?) -> LinkEnding {
+    attempt?.rung.isWebSocket == true ? .swallowed : .timedOut(step: "welcome")
+  }
+
   /// The wait before the next attempt.
   private mutating func delay(
     after ended: AttemptMachine, _ ending: LinkEnding, movedOn: Bool,

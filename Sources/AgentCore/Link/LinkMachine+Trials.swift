@@ -106,7 +106,7 @@ extension LinkMachine {
     {
       actions.append(.close(machine.attempt, .heartbeatLost, detail: "no welcome"))
       actions += successorFailed(
-        .timedOut(step: "welcome"), at: now.monotonic, using: &generator)
+        notWelcomed(machine), at: now.monotonic, using: &generator)
     }
     if let retiring, now.monotonic >= retiring.until { actions += retire(at: now) }
     if let step = spare?.tick(at: now.monotonic) {
@@ -148,15 +148,20 @@ extension LinkMachine {
   mutating func successorFailed(
     _ ending: LinkEnding, at now: Duration, using generator: inout some RandomNumberGenerator
   ) -> [LinkAction] {
-    guard successor != nil else { return [] }
+    guard let ended = successor else { return [] }
     successor = nil
+    // A broker that has no room says from when on it may have.
+    var asked = ended.farewell?.reconnectAfter
+    if asked == nil, case .askedToWait(let range) = ending.backoffCause { asked = range }
+    let earliest = asked.map { now + .random(in: $0, using: &generator) } ?? .zero
     if trials.isForBetter {
       // The next better one soon, then all of them another day.
       let interval = configuration.trials.betterInterval
       let wait = trials.betterLeft.isEmpty ? interval : configuration.backoff.immediate
-      trials.better = now + spread(wait, using: &generator)
+      trials.better = max(earliest, now + spread(wait, using: &generator))
     } else if let life = record.life {
-      trials.handover = now + .random(in: life * 0.02...life * 0.05, using: &generator)
+      trials.handover = max(
+        earliest, now + .random(in: life * 0.02...life * 0.05, using: &generator))
     }
     return [.report(.notHandedOver(ending))]
   }

@@ -294,7 +294,7 @@ package struct LinkMachine: Sendable {
       return [.send(.heartbeat(id: id, monoSeconds: now.monotonic.inSeconds), on: attempt)]
     case .notWelcomed:
       return [.close(attempt, .heartbeatLost, detail: "no welcome")]
-        + endLink(.timedOut(step: "welcome"), at: now, using: &generator)
+        + endLink(notWelcomed(link), at: now, using: &generator)
     case .dead: return giveUp(.heartbeatLost, "", at: now, using: &generator)
     case .nothing, nil: return []
     }
