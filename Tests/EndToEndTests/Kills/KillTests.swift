@@ -32,7 +32,8 @@ extension EndToEndTests {
   }
 }
 
-/// A broker and four busy agents, any of which can be killed.
+/// A broker and four busy agents, any of which can be killed. One agent is behind a box that lets no
+/// WebSocket through, so that its link is made of requests.
 struct KilledFleet {
   /// How an agent keeps what waits: each reading before it is sent, or what waits for long.
   private static let syncIntervals = ["0s", "0s", "1s", "5s"]
@@ -42,6 +43,8 @@ struct KilledFleet {
   private let workspace: Workspace
   private let port: Int
   private var broker: BrokerRun
+  /// The broker's address as the last agent has to call it.
+  private let boxed: URL
   private var agents: [ProgramRun] = []
   private var random: Dice
   private var starts = 0
@@ -55,6 +58,12 @@ struct KilledFleet {
     random = Dice(seed)
     port = try FreePort.pick()
     broker = try await workspace.startBroker(port: port)
+    let box = try workspace.startPeer(
+      "middlebox", script: "middlebox.py", ["strip", "--to", "\(port)"])
+    guard let url = URL(string: "http://127.0.0.1:\(try await box.listeningPort())") else {
+      throw TestFailure("no address of the box")
+    }
+    boxed = url
     for index in Self.syncIntervals.indices { agents.append(try startAgent(index)) }
   }
 
@@ -65,7 +74,8 @@ struct KilledFleet {
   ) throws -> ProgramRun {
     starts += 1
     return try workspace.startAgent(
-      "agent-\(index)-\(starts)", device: device(index), broker: broker.url,
+      "agent-\(index)-\(starts)", device: device(index),
+      broker: index == Self.syncIntervals.indices.last ? boxed : broker.url,
       arguments: [
         "--set", "sampling.sensors=uptime", "--set", "sampling.interval=\(interval)",
         "--set", "spool.syncInterval=\(Self.syncIntervals[index])",
