@@ -48,6 +48,16 @@ struct DiagnosisTests {
     #expect(code(.status(502, headers: [:], bodyPrefix: "")) == "refused-502")
   }
 
+  @Test("What blocks WebSockets alone is the same fault, but none that keeps agents from working")
+  func bypassed() {
+    let fault = PathFault(.upgradeStripped(status: 200), at: places)
+    #expect(fault.exitCode == EX_UNAVAILABLE)
+    #expect(fault.bypassed.code == fault.code && fault.bypassed.text == fault.text)
+    #expect(fault.bypassed.exitCode == EX_OK)
+    #expect(fault.bypassed.remedy.hasPrefix("Nothing has to be done"))
+    #expect(fault.bypassed.remedy.hasSuffix(fault.remedy))
+  }
+
   @Test("Without a date it is the clock that is wrong, not the certificate")
   func clock() {
     var places = places

@@ -9,6 +9,8 @@ struct PathDiagnosis {
   /// What is checked, in this order; each step needs those before it.
   enum Step: String, CaseIterable, Sendable {
     case dns, tcp, proxy, tls, upgrade, compression, echo, idle
+    /// Tried only where WebSockets do not get through.
+    case requests
   }
 
   /// What came of a step.
@@ -94,7 +96,8 @@ struct PathDiagnosis {
     } catch {
       let step = Step(error)
       addWay(places, isTLS: tls != nil, before: step)
-      return fail(step, error, places)
+      let fault = PathFault(error, at: places)
+      return error.blamesUpgrade ? await failWebSocket(step, fault, tls) : fail(step, fault)
     }
     addWay(places, isTLS: tls != nil, before: .compression)
     add(.compression, isCompressed ? "messages are compressed" : "messages are not compressed")
@@ -138,7 +141,17 @@ struct PathDiagnosis {
       add(.echo, "plain messages are answered")
       return fail(.compression, .compressionBroken)
     }
-    fail(.echo, .framesSwallowed(places))
+    await failWebSocket(.echo, .framesSwallowed(places), tls)
+  }
+
+  /// WebSockets do not get through; perhaps ordinary requests do.
+  private mutating func failWebSocket(
+    _ step: Step, _ fault: PathFault, _ tls: ClientTLS?
+  ) async {
+    let requests = RequestTrial(configuration: configuration, tls: tls, loop: loop)
+    guard await requests.run() else { return fail(step, fault) }
+    fail(step, fault.bypassed)
+    add(.requests, "the broker answers ordinary requests")
   }
 
   private func plainWorks(_ tls: ClientTLS?) async -> Bool {
@@ -191,6 +204,18 @@ struct PathDiagnosis {
     findings.append(finding)
     faults.append(fault)
     report(finding)
+  }
+}
+
+extension HandshakeError {
+  /// Whether it is WebSockets that something has against, as far as can be told.
+  fileprivate var blamesUpgrade: Bool {
+    switch self {
+    case .upgradeStripped, .badAccept, .badSubprotocol, .badExtensions, .answerMalformed,
+      .dropped(.upgrade), .timedOut(.upgrade):
+      true
+    default: false
+    }
   }
 }
 

@@ -19,6 +19,18 @@ struct PathFault: Hashable, Sendable {
   }
 }
 
+extension PathFault {
+  /// The same where ordinary requests get through, which agents then send by themselves.
+  var bypassed: PathFault {
+    PathFault(
+      code, EX_OK, text,
+      """
+      Nothing has to be done: agents send plain requests by themselves, which get through, at more \
+      bytes and wake-ups than a WebSocket. To do better: \(remedy)
+      """)
+  }
+}
+
 /// The places that a path leads through, as sentences call them.
 struct PathPlaces: Hashable, Sendable {
   /// The broker's name or address.

@@ -68,7 +68,8 @@ struct PathReader: Sendable {
     case .cutsIdle: ("idle-cut", 0)
     case .forgetsIdle: ("idle-forgotten", 0)
     case .cutsAge: ("lifetime-cut", 0)
-    case .blocksWebSocket(let code): (code, 69)
+    // Requests get through, so that agents can do without.
+    case .blocksWebSocket(let code): (code, 0)
     case .losesAll: ("connect-timeout", 75)
     case .refuses(let code, let exitCode): (code, exitCode)
     case .none: ("none", 0)
