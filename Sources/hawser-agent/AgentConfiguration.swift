@@ -30,6 +30,8 @@ struct AgentConfiguration: Sendable {
   let intervalPath: String?
   let transport: SharedConfiguration
   let proxy: ProxyPolicy
+  /// The ladder's first rungs go without the proxy.
+  let triesDirect: Bool
   let caFile: String?
 
   /// - Throws: what only several keys together show: no broker, no usable name.
@@ -64,11 +66,14 @@ struct AgentConfiguration: Sendable {
     let keeps = settings[AgentSettings.spoolStore] == "disk"
     commandFolder = keeps ? settings[AgentSettings.state] + "/commands" : nil
     intervalPath = keeps ? settings[AgentSettings.state] + "/interval" : nil
-    var link = Self.link(settings, isSecure: url.isSecure)
+    let proxy = Self.proxy(settings)
+    self.proxy = proxy
+    let hasProxy = ((try? proxy.proxy(for: url)) ?? nil) != nil
+    triesDirect = settings[AgentSettings.triesDirect] && hasProxy
+    var link = Self.link(settings, isSecure: url.isSecure, triesDirect: triesDirect)
     link.profile = profile.summary
     self.link = link
     transport = SharedConfiguration(Self.transport(settings))
-    proxy = Self.proxy(settings)
   }
 
   /// The address of the device link below the broker's.
@@ -91,7 +96,7 @@ struct AgentConfiguration: Sendable {
   }
 
   private static func link(
-    _ settings: Settings, isSecure: Bool
+    _ settings: Settings, isSecure: Bool, triesDirect: Bool
   ) -> LinkMachine.Configuration {
     var link = LinkMachine.Configuration(
       agent: Software(name: "hawser-agent", version: AgentVersion.text), boot: bootID(),
@@ -100,7 +105,7 @@ struct AgentConfiguration: Sendable {
     link.labels = settings[AgentSettings.labels]
     let webSockets: [TransportRung] =
       settings[AgentSettings.compression] ? [.compressed, .plain] : [.plain]
-    link.rungs = webSockets + [.longPoll, .shortPost]
+    link.rungs = webSockets + (triesDirect ? [.tunnelled] : []) + [.longPoll, .shortPost]
     link.heartbeat.interval = settings[AgentSettings.heartbeatInterval]
     link.heartbeat.shortestTimeout = settings[AgentSettings.heartbeatTimeout]
     link.heartbeat = link.heartbeat.withInterval(link.heartbeat.interval)

@@ -146,6 +146,10 @@ enum AgentSettings {
     }, default: "environment",
     "The forward proxy, asked for a tunnel with CONNECT. environment follows https_proxy, http_proxy, all_proxy and no_proxy."
   )
+  static let triesDirect = Setting(
+    "proxy.tryDirect", .bool, default: false,
+    "Try to reach the broker without the proxy first, and ask it for a tunnel where that does not lead through; by default nothing goes beside a proxy."
+  )
   static let proxyUser = Setting<String?>(
     "proxy.user", .optional(.string(maxBytes: 256)), default: nil,
     "The user name for a proxy given here.")
@@ -174,6 +178,7 @@ enum AgentSettings {
       spoolSync, spoolPacks, spoolBytes, spoolAge, spoolFree, compression, handshakeTimeout,
       echoTimeout, isMetered, probeInterval, betterInterval, heartbeatInterval, heartbeatTimeout,
       reconnectFirst, reconnectBase, reconnectMost, reconnectReset, reconnectRefused,
-      drainTimeout, commandsForbid, commandsWorst, proxy, proxyUser, proxyPassword, caFile,
+      drainTimeout, commandsForbid, commandsWorst, proxy, triesDirect, proxyUser, proxyPassword,
+      caFile,
     ])
 }

@@ -43,11 +43,13 @@ struct LinkWays {
       carrier.connect()
       return carrier
     }
+    let isDirect = configuration.triesDirect && rung != .tunnelled
     let carrier = WebSocketCarrier(attempt: attempt, shell: shell)
     WebSocketClient.connect(
       to: configuration.url,
-      configuration: rung == .compressed ? configuration.transport : plain, tls: tls,
-      proxy: configuration.proxy, subprotocols: [DeviceLink.subprotocol], delegate: carrier,
+      configuration: rung == .plain ? plain : configuration.transport, tls: tls,
+      proxy: isDirect ? .direct : configuration.proxy, subprotocols: [DeviceLink.subprotocol],
+      delegate: carrier,
       on: loop
     ).assumeIsolated().whenFailure { error in shell.failed(attempt, error) }
     return carrier

@@ -78,7 +78,7 @@ struct TransportLadderTests {
       (.timedOut(step: "welcome"), .certain), (.timedOut(step: "upgrade"), .doubtful),
       (.timedOut(step: "connect"), .noConnection),
       (.unreachable(.portClosed, detail: ""), .noConnection),
-      (.unreachable(.nameNotFound, detail: ""), .none),
+      (.unreachable(.nameNotFound, detail: ""), .noConnection),
       (.unreachable(.proxyAuthentication, detail: ""), .none),
       (.closed(code: 1013, reason: ""), .none), (.reset, .doubtful), (.swallowed, .certain),
       (.closed(code: 1002, reason: ""), .doubtful), (.closed(code: 1005, reason: ""), .doubtful),

@@ -76,6 +76,20 @@ struct AgentSettingsTests {
     #expect(plain.link.rungs == [.plain, .longPoll, .shortPost])
   }
 
+  @Test("Where a direct connection is to be tried, the proxy's tunnel is a way of its own")
+  func tunnel() throws {
+    let proxy = "proxy.address=http://proxy.example:3128"
+    let always = try AgentConfiguration(try load("broker=http://localhost", proxy))
+    #expect(!always.triesDirect && !always.link.rungs.contains(.tunnelled))
+    let blocked = try AgentConfiguration(
+      try load("broker=http://localhost", proxy, "proxy.tryDirect=true"))
+    #expect(blocked.triesDirect)
+    #expect(blocked.link.rungs == [.compressed, .plain, .tunnelled, .longPoll, .shortPost])
+    let without = try AgentConfiguration(
+      try load("broker=http://localhost", "proxy.address=direct", "proxy.tryDirect=true"))
+    #expect(!without.triesDirect && !without.link.rungs.contains(.tunnelled))
+  }
+
   @Test(
     "The device link's address is below the broker's",
     arguments: [

@@ -125,8 +125,9 @@ extension LinkEnding {
       case .upgradeStripped, .badHandshake, .proxyRefused: .certain
       case .cutInHandshake, .notTLS, .tlsFailed, .certificateNotTrusted, .certificateForOther:
         .doubtful
-      case .noRoute, .portClosed, .notConnected: .noConnection
-      case .nameNotFound, .clockNotSet, .proxyAuthentication, .proxyUnusable: .none
+      // Names that this machine cannot find the proxy may.
+      case .noRoute, .portClosed, .notConnected, .nameNotFound: .noConnection
+      case .clockNotSet, .proxyAuthentication, .proxyUnusable: .none
       }
     case .timedOut(let step):
       switch step {

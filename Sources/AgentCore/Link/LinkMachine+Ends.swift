@@ -43,6 +43,11 @@ extension LinkMachine {
     return actions
   }
 
+  /// Where there is a way through the proxy's tunnel, the WebSockets above it go without.
+  private func isBesideProxy(_ rung: TransportRung) -> Bool {
+    configuration.rungs.contains(.tunnelled) && rung.isWebSocket && rung != .tunnelled
+  }
+
   /// What it was that an attempt was opened and no welcome came.
   func notWelcomed(_ attempt: AttemptMachine?) -> LinkEnding {
     attempt?.rung.isWebSocket == true ? .swallowed : .timedOut(step: "welcome")
@@ -90,7 +95,7 @@ extension LinkMachine {
     var end = LinkEnd(
       cause: ending.cause(cut), livedSeconds: age.inSeconds, idleSeconds: silence?.inSeconds,
       transport: ended.rung.word(isSecure: configuration.isSecure),
-      proxy: path.proxy.isEmpty ? nil : path.proxy)
+      proxy: path.proxy.isEmpty || isBesideProxy(ended.rung) ? nil : path.proxy)
     if case .closed(let code, _) = ending { end.closeCode = Int(code) }
     return end
   }

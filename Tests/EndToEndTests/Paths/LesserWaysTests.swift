@@ -62,6 +62,31 @@ extension EndToEndTests {
       }
     }
 
+    @Test("Where no direct connection comes about, the proxy's tunnel carries the link")
+    func tunnel() async throws {
+      try await Workspace.use { workspace in
+        let broker = try await workspace.startBroker()
+        let box = try workspace.startPeer(
+          "middlebox", script: "middlebox.py", ["tunnel", "--to", "\(broker.port)"])
+        let proxy = try await box.listeningPort()
+        let closed = try #require(URL(string: "http://127.0.0.1:\(try FreePort.pick())"))
+        let agent = try workspace.startAgent(
+          device: "tunneller", broker: closed,
+          arguments: [
+            "--set", "proxy.address=http://127.0.0.1:\(proxy)", "--set", "proxy.tryDirect=true",
+            "--set", "sampling.sensors=uptime", "--set", "sampling.interval=100ms",
+            "--set", "link.reconnect.first=100ms",
+          ])
+        try await waitUntil("the tunnel", within: .seconds(30), detail: { agent.transcript }) {
+          agent.errors.contains("way=tunnelled") ? true : nil
+        }
+        try await Task.sleep(for: .seconds(1))
+        agent.send(SIGTERM)
+        #expect(try await agent.end() == .exit(0))
+        try await everyReadingOnce(broker, workspace, "tunneller", atLeast: 5)
+      }
+    }
+
     /// All that the stopped agent produced is acknowledged, and in history once.
     private func everyReadingOnce(
       _ broker: BrokerRun, _ workspace: Workspace, _ device: String, atLeast count: Int

@@ -3,6 +3,7 @@
 strip    takes the Upgrade and Connection fields off, as a proxy does that knows only RFC 9110; with
          --seconds, for so long only
 hasty    does the same, and hangs up on requests whose answer takes longer than --seconds
+tunnel   is a forward proxy: takes CONNECT, to wherever, for the broker
 swallow  answers the upgrade itself with 101 and then throws every frame away
 lifetime cuts every connection at a given age, whatever it carries
 pass     does nothing; counts as the control
@@ -110,6 +111,10 @@ class Box:
     async def exchange(self, reader, writer, up_reader, up_writer):
         """One request and its answer after the other, until an upgrade."""
         while head := await read_head(reader):
+            if head[0].startswith(b"CONNECT ") and self.options.mode == "tunnel":
+                writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                await asyncio.gather(pipe(reader, up_writer), pipe(up_reader, writer))
+                return
             upgrades = (field(head, b"upgrade") or b"").lower() == b"websocket"
             if upgrades and self.options.mode == "swallow":
                 return await swallow(head, reader, writer)
@@ -135,7 +140,7 @@ class Box:
 
 async def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("mode", choices=["strip", "hasty", "swallow", "lifetime", "pass"])
+    parser.add_argument("mode", choices=["strip", "hasty", "tunnel", "swallow", "lifetime", "pass"])
     parser.add_argument("--to", type=int, required=True, help="the broker's port")
     parser.add_argument("--seconds", type=float, default=0, help="see above")
     box = Box(parser.parse_args())
