@@ -92,6 +92,9 @@ struct AgentConfiguration: Sendable {
     limits.maxAge = settings[AgentSettings.spoolAge]
     limits.minFreeBytes = settings[AgentSettings.spoolFree]
     limits.syncsEveryPack = settings[AgentSettings.spoolSync] == .zero
+    // Reserving numbers costs nothing beside a write that happens anyway, and what is reserved and not
+    // used when the process is killed is told as a gap.
+    if limits.syncsEveryPack { limits.reservedNumbers = 16 }
     return limits
   }
 

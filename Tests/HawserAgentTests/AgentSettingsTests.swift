@@ -67,6 +67,15 @@ struct AgentSettingsTests {
     #expect(others.maxAge == nil && others.minFreeBytes == 0)
   }
 
+  @Test("Where each reading is written before it is sent, few numbers are reserved at a time")
+  func reservedNumbers() throws {
+    let lazy = try AgentConfiguration(try load("broker=http://localhost")).spool
+    #expect(!lazy.syncsEveryPack && lazy.reservedNumbers == 128)
+    let eager = try load("broker=http://localhost", "spool.syncInterval=0s")
+    let spool = try AgentConfiguration(eager).spool
+    #expect(spool.syncsEveryPack && spool.reservedNumbers == 16)
+  }
+
   @Test("Compressed and plain WebSockets are tried, the latter alone if set so, then requests")
   func ways() throws {
     let both = try AgentConfiguration(try load("broker=http://localhost"))
