@@ -103,6 +103,11 @@ package struct CommandBook: Sendable {
     devices[device].map { $0.waiting.count + $0.inFlight.count } ?? 0
   }
 
+  /// The commands of a rollout that are not over, in no order.
+  package func commands(ofRollout rollout: String) -> [String] {
+    commands.values.filter { $0.order.rollout == rollout }.map(\.order.id)
+  }
+
   /// When ``tick(now:)`` is next to be called.
   package var deadline: Timestamp? { deadlines.next }
 

@@ -1,4 +1,4 @@
-package import DeviceProtocol
+import DeviceProtocol
 package import Logging
 package import TelemetryModel
 
@@ -27,7 +27,7 @@ package actor CommandDesk {
     package init() {}
   }
 
-  let store: any CommandStore
+  let store: any RolloutStore
   let registry: DeviceRegistry
   let policy: Policy
   private let tellReader: @Sendable ([UInt8], ReaderID) -> Void
@@ -35,14 +35,18 @@ package actor CommandDesk {
   let logger: Logger
   /// A clock that never jumps while the broker runs, and began as the wall clock.
   let now: @Sendable () -> Timestamp
-  private nonisolated let inputs = DeviceInputs()
+  nonisolated let inputs = DeviceInputs()
+  private let (rolloutWakes, rolloutWake) = AsyncStream<Void>.makeStream(
+    bufferingPolicy: .bufferingNewest(1))
   private let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
   var book: CommandBook
   var outbox = CommandOutbox()
-  private var links: [DeviceID: (generation: UInt64, link: any DeviceLinkHandle)] = [:]
+  var links: [DeviceID: (generation: UInt64, link: any DeviceLinkHandle)] = [:]
   /// Orders under a key that may not be in the store yet.
   private var keys: [OrderKey: String] = [:]
+  /// Rollouts that are not over.
+  var rollouts: [String: Rollout] = [:]
   /// Whether the store failed the last time.
   private(set) var isFailing = false
   var news: [String: CommandNews] = [:]
@@ -52,7 +56,9 @@ package actor CommandDesk {
   /// Counts news.
   var toldCount = 0
   var isStopping = false
-  private var lastRefusals: [DeviceID: Timestamp] = [:]
+  /// Whether nothing is written any more.
+  private var isOver = false
+  var lastRefusals: [DeviceID: Timestamp] = [:]
   private var random = SystemRandomNumberGenerator()
 
   private struct OrderKey: Hashable {
@@ -63,7 +69,8 @@ package actor CommandDesk {
   /// A desk over what the store holds. `tellReader` takes messages for single readers of live
   /// data, `announce` those for all who watch devices.
   package init(
-    store: any CommandStore, contents: CommandContents, registry: DeviceRegistry,
+    store: any RolloutStore, contents: CommandContents, rollouts: [StoredRollout] = [],
+    registry: DeviceRegistry,
     tellReader: @escaping @Sendable ([UInt8], ReaderID) -> Void,
     announce: @escaping @Sendable ([UInt8]) async -> Void,
     policy: Policy = Policy(), logger: Logger, now: @escaping @Sendable () -> Timestamp
@@ -76,6 +83,11 @@ package actor CommandDesk {
     self.logger = logger
     self.now = now
     book = CommandBook(contents, policy: policy.life, newRequestID: BrokerRequestID.next)
+    for stored in rollouts {
+      self.rollouts[stored.plan.id] = Rollout(
+        stored.plan, status: stored.status, parts: stored.parts.map { ($0.device, $0.part) }
+      ) { stored.outcomes[$0] }
+    }
     for stored in contents.commands {
       if let key = stored.order.key {
         keys[OrderKey(device: stored.order.device, key: key)] = stored.order.id
@@ -90,15 +102,35 @@ package actor CommandDesk {
     await withTaskGroup(of: Void.self) { tasks in
       tasks.addTask { await self.takeInputs() }
       tasks.addTask { await self.watchClock() }
+      tasks.addTask { await self.watchRollouts() }
       await self.writeAll()
+      await self.end()
       tasks.cancelAll()
     }
+  }
+
+  /// Writes what is left, if the store takes it; whoever still waits is told that it did not happen.
+  /// Devices repeat what was not confirmed.
+  private func end() async {
+    isStopping = true
     await flush()
+    for entry in outbox.take() {
+      for effect in entry.effects {
+        switch effect {
+        case .ordered(_, let waiter): waiter.resume(returning: false)
+        case .done(let waiter): waiter.resume()
+        case .act, .confirm: break
+        }
+      }
+    }
+    isOver = true
+    stopWaiting()
   }
 
   /// Ends ``run()``; nothing is taken from devices any more.
   package nonisolated func stop() {
     inputs.finish()
+    rolloutWake.finish()
     wake.finish()
   }
 
@@ -114,16 +146,34 @@ package actor CommandDesk {
       let due = (book.deadline ?? .distantFuture) - now()
       try? await Task.sleep(for: min(max(due, .milliseconds(1)), .seconds(1)))
       submit(book.tick(now: now()))
+      if !rollouts.isEmpty { wakeRollouts() }
     }
   }
+
+  private func watchRollouts() async {
+    for await _ in rolloutWakes {
+      stepRollouts()
+      // Devices that come and go in numbers make one step, not one each.
+      try? await Task.sleep(for: .milliseconds(5))
+    }
+  }
+
+  func wakeRollouts() { rolloutWake.yield() }
+
+  func wakeWriter() { wake.yield() }
+
+  /// Whether a device has a link.
+  func isOnline(_ device: DeviceID) -> Bool { links[device] != nil }
+
+  /// An id for something new.
+  func newID(now: Timestamp) -> String { CommandID.make(now: now, using: &random) }
 
   private func writeAll() async {
     for await _ in wakes {
       while !outbox.isEmpty {
-        guard await flush() else {
-          try? await Task.sleep(for: policy.retryAfter)
-          continue
-        }
+        if await flush() { continue }
+        if isStopping || Task.isCancelled { return }
+        try? await Task.sleep(for: policy.retryAfter)
       }
     }
   }
@@ -197,6 +247,10 @@ package actor CommandDesk {
     for reader in watchers[id] ?? [] { tellReader(message, reader) }
     wakeWaiters(of: id)
     if command.status.state.isFinal {
+      if let rollout = command.order.rollout, rollouts[rollout] != nil {
+        rollouts[rollout]?.ended(command.order.device, command.status.state)
+        wakeRollouts()
+      }
       news[id] = nil
       watchers[id] = nil
       if let key = command.order.key {
@@ -221,24 +275,10 @@ package actor CommandDesk {
   ) async throws(CommandRefusal) -> (view: CommandView, isRepeated: Bool) {
     if let earlier = try await earlier(wish, device) { return (earlier, true) }
     guard registry[device] != nil else { throw .unknownDevice(device) }
-    guard let abilities = book.abilities(of: device) else {
-      throw .unknownCommand(wish.name, known: [])
-    }
-    let (declaration, params) = try wish.check(abilities)
-    guard book.count(of: device) < policy.maxWaiting else {
-      throw .tooMany(limit: policy.maxWaiting)
-    }
-    let ttl = wish.ttl ?? policy.ttl
-    guard ttl <= policy.longestTTL else {
-      throw .malformed("ttl", "expected at most \(Int(policy.longestTTL.inSeconds)) seconds")
-    }
-    guard !isFailing else { throw .storeUnavailable }
+    let ttl = try checked(wish.ttl)
+    guard !isFailing, !isOver else { throw .storeUnavailable }
     let now = now()
-    let order = CommandOrder(
-      id: CommandID.make(now: now, using: &random), device: device, name: wish.name,
-      params: params, created: now, expires: now + ttl,
-      runLimit: policy.runLimit(of: declaration), actor: actor, rollout: wish.rollout,
-      key: wish.key, request: wish.key == nil ? "" : wish.fingerprint)
+    let order = try checked(wish, for: device, by: actor, expires: now + ttl, now: now)
     if let key = wish.key { keys[OrderKey(device: device, key: key)] = order.id }
     let actions = book.order(order, now: now)
     let isKept = await withCheckedContinuation { waiter in
@@ -248,11 +288,41 @@ package actor CommandDesk {
     return (view, false)
   }
 
+  /// How long an order may wait.
+  func checked(_ ttl: Duration?) throws(CommandRefusal) -> Duration {
+    let ttl = ttl ?? policy.ttl
+    guard ttl <= policy.longestTTL else {
+      throw .malformed("ttl", "expected at most \(Int(policy.longestTTL.inSeconds)) seconds")
+    }
+    return ttl
+  }
+
+  /// The order that a wish makes for a device, held against what the device can do.
+  func checked(
+    _ wish: CommandWish, for device: DeviceID, by actor: String, expires: Timestamp,
+    now: Timestamp
+  ) throws(CommandRefusal) -> CommandOrder {
+    guard let abilities = book.abilities(of: device) else {
+      throw .unknownCommand(wish.name, known: [])
+    }
+    let (declaration, params) = try wish.check(abilities)
+    guard book.count(of: device) < policy.maxWaiting else {
+      throw .tooMany(limit: policy.maxWaiting)
+    }
+    return CommandOrder(
+      id: newID(now: now), device: device, name: wish.name, params: params, created: now,
+      expires: expires, runLimit: policy.runLimit(of: declaration), actor: actor,
+      rollout: wish.rollout, key: wish.key, request: wish.key == nil ? "" : wish.fingerprint)
+  }
+
   /// The command that was ordered under the wish's key before.
   private func earlier(
     _ wish: CommandWish, _ device: DeviceID
   ) async throws(CommandRefusal) -> CommandView? {
     guard let key = wish.key else { return nil }
+    guard !isFailing, !isOver else { throw .storeUnavailable }
+    // Ordered a moment ago, and perhaps not written yet.
+    if keys[OrderKey(device: device, key: key)] != nil { await settled() }
     let found: CommandRecord?
     do {
       found = try await store.command(for: device, key: key)
@@ -263,16 +333,14 @@ package actor CommandDesk {
       guard found.command.order.request == wish.fingerprint else { throw .keyReused }
       return CommandView(record: found, news: news[found.command.order.id])
     }
-    // Ordered a moment ago, and not written yet: wait until it is.
-    guard let id = keys[OrderKey(device: device, key: key)] else { return nil }
-    guard book[id]?.order.request == wish.fingerprint else { throw .keyReused }
-    await settled()
-    guard let view = try await view(id) else { throw .storeUnavailable }
-    return view
+    // Ordered by somebody else while the store was asked.
+    guard keys[OrderKey(device: device, key: key)] != nil else { return nil }
+    return try await earlier(wish, device)
   }
 
   /// Waits until all that has been submitted is durable and done.
-  private func settled() async {
+  func settled() async {
+    guard !isOver else { return }
     await withCheckedContinuation { submit([], then: [.done($0)]) }
   }
 
@@ -282,13 +350,16 @@ package actor CommandDesk {
   package func cancel(
     _ id: String, by actor: String
   ) async throws(CommandRefusal) -> CommandView {
-    guard !isFailing else { throw .storeUnavailable }
+    guard !isFailing, !isOver else { throw .storeUnavailable }
     switch book.cancel(id, by: actor, now: now()) {
     case .done(let actions):
-      await withCheckedContinuation { submit(actions, then: [.done($0)]) }
+      submit(actions)
+      await settled()
       guard let view = try await view(id) else { throw .notFound(id) }
       return view
     case .notHere:
+      // It may have ended just now.
+      await settled()
       guard let view = try await view(id) else { throw .notFound(id) }
       throw .ended(view.record.command.status.state)
     }
@@ -296,155 +367,30 @@ package actor CommandDesk {
 
   // MARK: - Watching
 
-  /// Tells a reader of live data what becomes of a command, from now on.
-  package func watch(_ id: String, _ reader: ReaderID) {
-    guard book[id] != nil else { return }
+  /// Tells a reader of live data what becomes of a command, from what this returns on; nil where there
+  /// is none.
+  ///
+  /// - Throws: where the store cannot be read.
+  package func watch(
+    _ id: String, _ reader: ReaderID
+  ) async throws(CommandRefusal) -> CommandView? {
+    // Entered before it is read, so that nothing falls in between.
     watchers[id, default: []].insert(reader)
+    var isOver = true
+    defer { if isOver { unwatch(id, reader) } }
+    let view = try await view(id)
+    isOver = view?.record.command.status.state.isFinal ?? true
+    return view
+  }
+
+  private func unwatch(_ id: String, _ reader: ReaderID) {
+    watchers[id]?.remove(reader)
+    if watchers[id]?.isEmpty == true { watchers[id] = nil }
   }
 
   /// Forgets a reader whose connection has ended.
   package func remove(_ reader: ReaderID) {
-    for id in watchers.filter({ $0.value.contains(reader) }).keys {
-      watchers[id]?.remove(reader)
-      if watchers[id]?.isEmpty == true { watchers[id] = nil }
-    }
-  }
-
-  // MARK: - From devices
-
-  private func take(_ input: DeviceInputs.Input) async {
-    let now = now()
-    switch input {
-    case .opened(let device, let generation, let link, let profile):
-      links[device] = (generation, link)
-      submit(book.linkOpened(device, profile: profile, now: now))
-    case .closed(let device, let generation):
-      guard links[device]?.generation == generation else { return }
-      links[device] = nil
-      book.linkClosed(device)
-    case .forgotten(let device):
-      submit(book.forgotten(device, now: now))
-    case .response(let id, let response, let device):
-      guard let actions = book.answered(id, response, from: device, now: now) else { return }
-      submit(actions)
-    case .progress(let progress, let device):
-      guard let actions = book.progressed(progress, from: device, now: now) else {
-        return refuse(.foreignCommand, progress.command, device)
-      }
-      news[progress.command, default: CommandNews()].add(progress)
-      submit(actions)
-    case .finished(let id, let report, let device, let link):
-      await finished(id, report, device, link)
-    }
-  }
-
-  private func finished(
-    _ id: String, _ report: CommandFinished, _ device: DeviceID, _ link: any DeviceLinkHandle
-  ) async {
-    switch book.finished(report, from: device, now: now()) {
-    case .news(let actions): submit(actions, then: [.confirm(id, link)])
-    case .known: submit([], then: [.confirm(id, link)])
-    case .refused(let error):
-      link.send(.error(id: id, error))
-      refuse(error, report.command, device)
-    case .notHere: await finishedBefore(id, report, device, link)
-    }
-  }
-
-  /// A report of a command that is over: repeated, or the device's own word after the broker gave up.
-  private func finishedBefore(
-    _ id: String, _ report: CommandFinished, _ device: DeviceID, _ link: any DeviceLinkHandle
-  ) async {
-    let record: CommandRecord?
-    do {
-      record = try await store.command(report.command)
-    } catch {
-      // Not confirmed, so the agent says it again.
-      return
-    }
-    guard let record else {
-      link.send(.error(id: id, .noCommand(report.command)))
-      return refuse(.noCommand(report.command), report.command, device)
-    }
-    guard record.command.order.device == device else {
-      link.send(.error(id: id, .foreignCommand))
-      return refuse(.foreignCommand, report.command, device)
-    }
-    var life = CommandLife(
-      record.command.order, status: record.command.status, policy: policy.life)
-    switch life.finished(report, now: now()) {
-    case .impossible:
-      link.send(.error(id: id, .neverSent))
-      refuse(.neverSent, report.command, device)
-    case .repeated:
-      submit([], then: [.confirm(id, link)])
-    case .news(let event):
-      let stored = StoredCommand(order: life.order, status: life.status)
-      submit(
-        [
-          .write([.status(life.order.id, life.status), .audit(AuditLine(event, of: life))]),
-          .changed(life.order.id, stored, event),
-        ], then: [.confirm(id, link)])
-    }
-  }
-
-  /// Writes down that a device spoke of what is not its own, as often as is useful.
-  private func refuse(_ error: RPCError, _ command: String, _ device: DeviceID) {
-    let now = now()
-    if let last = lastRefusals[device], now - last < policy.refusalInterval { return }
-    if lastRefusals.count > 10_000 { lastRefusals = [:] }
-    lastRefusals[device] = now
-    logger.warning(
-      "A device's word on a command was refused",
-      metadata: [
-        "device": "\(device)", "command": "\(command.prefix(64))", "error": "\(error.message)",
-      ])
-    outbox.add([
-      .audit(
-        AuditLine(
-          time: now, actor: "device", event: "reportRefused", device: device,
-          command: String(command.prefix(ProtocolLimits.maxTokenBytes)), cause: error.message))
-    ])
-    wake.yield()
-  }
-}
-
-extension CommandDesk: DeviceCommandSink {
-  /// Returns at once.
-  package nonisolated func linkOpened(
-    _ device: DeviceID, generation: UInt64, profile: ProfileSummary?, link: any DeviceLinkHandle
-  ) {
-    inputs.put(.opened(device, generation, link, profile))
-  }
-
-  /// Returns at once.
-  package nonisolated func linkClosed(_ device: DeviceID, generation: UInt64) {
-    inputs.put(.closed(device, generation))
-  }
-
-  /// An operator had a device forgotten. Returns at once.
-  package nonisolated func forgotten(_ device: DeviceID) {
-    inputs.put(.forgotten(device))
-  }
-
-  /// Returns at once.
-  package nonisolated func commandResponse(
-    _ id: String, _ response: RPCResponse, from device: DeviceID
-  ) {
-    inputs.put(.response(id, response, device))
-  }
-
-  /// Returns at once.
-  package nonisolated func commandProgress(_ progress: CommandProgress, from device: DeviceID) {
-    inputs.put(.progress(progress, device))
-  }
-
-  /// Returns at once.
-  package nonisolated func commandFinished(
-    _ id: String, _ finished: CommandFinished, from device: DeviceID,
-    over link: any DeviceLinkHandle
-  ) {
-    inputs.put(.finished(id, finished, device, link))
+    for id in watchers.filter({ $0.value.contains(reader) }).keys { unwatch(id, reader) }
   }
 }
 

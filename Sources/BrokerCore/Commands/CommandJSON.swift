@@ -3,22 +3,27 @@ package import TelemetryModel
 
 /// The wire form of commands, the same in REST and on the live link.
 package enum CommandJSON {
-  /// `{command, device, name, params, state, since, created, expires, actor, attempts, …}`; with its
-  /// history, where it is given, as `states`.
-  package static func write(
-    _ command: StoredCommand, events: [CommandEvent]? = nil, news: CommandNews? = nil,
-    withOutput: Bool = true, to json: inout JSONWriter
-  ) {
+  /// `{command, device, name, params, state, since, created, expires, actor, attempts, …}`, as in
+  /// lists: without its history, and without what it printed.
+  package static func write(_ command: StoredCommand, to json: inout JSONWriter) {
+    json.object { writeMembers(command, withOutput: false, to: &$0) }
+  }
+
+  /// The same with all there is: `version`, which changes with every change, `progress` while it
+  /// runs, and its history as `states`.
+  package static func write(_ view: CommandView, to json: inout JSONWriter) {
+    let command = view.record.command
     json.object { json in
-      writeMembers(command, withOutput: withOutput, to: &json)
-      if let news, !command.status.state.isFinal {
+      writeMembers(command, withOutput: true, to: &json)
+      json.key("version")
+      json.write(view.version)
+      if let news = view.news, !command.status.state.isFinal {
         json.key("progress")
         write(news, to: &json)
       }
-      guard let events else { return }
       json.key("states")
       json.array { json in
-        for event in events {
+        for event in view.record.events {
           json.element()
           write(event, to: &json)
         }
@@ -143,9 +148,7 @@ package enum CommandJSON {
   /// The result of `sendCommand`, `watchCommand` and `cancelCommand`.
   package static func result(_ id: String, _ view: CommandView) -> [UInt8] {
     var json = JSONWriter()
-    json.result(id: id) {
-      write(view.record.command, events: view.record.events, news: view.news, to: &$0)
-    }
+    json.result(id: id) { write(view, to: &$0) }
     return json.bytes
   }
 

@@ -115,6 +115,12 @@ package enum CommandChange: Hashable, Sendable {
   case status(String, CommandStatus)
   /// A line of the audit.
   case audit(AuditLine)
+  /// A new rollout and its devices.
+  case rollout(RolloutPlan, RolloutStatus, [RolloutPart])
+  /// Where a rollout stands now.
+  case rolloutStatus(String, RolloutStatus)
+  /// What has become of one device of a rollout.
+  case part(String, RolloutPart)
   /// What a device can be told to do; nil where it was forgotten.
   case abilities(DeviceID, DeviceAbilities?)
 }

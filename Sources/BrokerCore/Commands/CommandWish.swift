@@ -133,6 +133,8 @@ package enum CommandRefusal: Error, Hashable, Sendable {
   case notFound(String)
   /// It has ended: there is nothing to cancel.
   case ended(CommandPhase)
+  /// The rollout is in no state for that.
+  case wrongState(Rollout.State)
 
   /// A stable word for programs.
   package var code: String {
@@ -145,6 +147,7 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     case .tooMany: "tooManyCommands"
     case .storeUnavailable: "storeUnavailable"
     case .ended: "ended"
+    case .wrongState: "wrongState"
     }
   }
 
@@ -172,8 +175,9 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     case .keyReused: "The key was used for another order to this device."
     case .tooMany(let limit): "\(limit) commands wait for the device already."
     case .storeUnavailable: "The store takes nothing at the moment; nothing was ordered."
-    case .notFound(let id): "There is no command \(id.prefix(64))."
+    case .notFound(let id): "There is nothing called \(id.prefix(64))."
     case .ended(let state): "The command has ended: \(state.rawValue)."
+    case .wrongState(let state): "The rollout is \(state.rawValue)."
     }
   }
 }

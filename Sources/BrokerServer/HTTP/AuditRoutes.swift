@@ -49,12 +49,7 @@ struct AuditRoutes {
       }
       wanted.device = device
     }
-    if let text = query["cursor"] {
-      guard let cursor = Int64(text) else {
-        throw Problem.badRequest("cursor", "cursor is what an earlier answer called next.")
-      }
-      wanted.after = cursor
-    }
+    wanted.after = try query.cursor("cursor") ?? 0
     switch try format(query["format"], accept: request.headers[.accept]) {
     case .json:
       let limit = try query.integer("limit", in: 1...DeviceRoutes.maxPage, default: 100)

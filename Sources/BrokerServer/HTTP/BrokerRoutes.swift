@@ -22,6 +22,7 @@ struct BrokerRoutes {
       kept: { [limits] in limits[$0] }
     ).add(to: router)
     CommandRoutes(desk: parts.commands, registry: parts.registry).add(to: router)
+    RolloutRoutes(desk: parts.commands).add(to: router)
     AuditRoutes(desk: parts.commands, now: parts.now).add(to: router)
     LinkRoutes(
       registry: parts.registry, statistics: parts.links.statistics, steady: parts.links.steady

@@ -100,12 +100,7 @@ struct CommandRoutes {
   }
 
   private func response(_ view: CommandView, status: HTTPResponse.Status) -> Response {
-    var response = Response.json(status: status) { json in
-      CommandJSON.write(
-        view.record.command, events: view.record.events, news: view.news, to: &json)
-    }
-    response.headers[.eTag] = "\"\(view.version)\""
-    return response
+    Response.json(status: status) { CommandJSON.write(view, to: &$0) }
   }
 
   private func list(_ request: Request, of device: DeviceID?) async throws -> Response {
@@ -127,12 +122,7 @@ struct CommandRoutes {
       }
       wanted.state = state
     }
-    if let text = query["cursor"] {
-      guard let cursor = Int64(text) else {
-        throw Problem.badRequest("cursor", "cursor is what an earlier answer called next.")
-      }
-      wanted.before = cursor
-    }
+    wanted.before = try query.cursor("cursor")
     let found = try await problems { [wanted] in try await desk.list(wanted) }
     let page = found.prefix(limit)
     return Response.json { json in
@@ -141,7 +131,7 @@ struct CommandRoutes {
         json.array { json in
           for entry in page {
             json.element()
-            CommandJSON.write(entry.command, withOutput: false, to: &json)
+            CommandJSON.write(entry.command, to: &json)
           }
         }
         if found.count > page.count, let last = page.last {
@@ -190,7 +180,7 @@ extension Problem {
       case .unknownCommand, .unfit, .keyReused: .unprocessableContent
       case .tooMany: .tooManyRequests
       case .storeUnavailable: .serviceUnavailable
-      case .ended: .conflict
+      case .ended, .wrongState: .conflict
       }
     self.init(status: status, code: refusal.code, detail: refusal.text, field: refusal.field)
   }

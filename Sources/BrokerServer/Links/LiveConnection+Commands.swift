@@ -29,9 +29,7 @@ extension LiveConnection {
       wish.key = key
       command = try await desk.order(wish, for: device, by: actor).view.record.command.order.id
     }
-    // Watched first and read then, so that nothing falls in between.
-    await desk.watch(command, reader)
-    guard let view = try await desk.view(command) else { throw .notFound(command) }
+    guard let view = try await desk.watch(command, reader) else { throw .notFound(command) }
     return view
   }
 }
@@ -42,7 +40,7 @@ extension RPCError {
       switch refusal {
       case .malformed, .unknownCommand, .unfit: .invalidField
       case .unknownDevice, .notFound: .notFound
-      case .keyReused, .ended: .conflict
+      case .keyReused, .ended, .wrongState: .conflict
       case .tooMany: .limitExceeded
       case .storeUnavailable: .busy
       }

@@ -15,7 +15,7 @@ import WebSocketTransport
 /// accepted is committed, the store is closed.
 package struct Broker: Service {
   private let configuration: BrokerConfiguration
-  private let store: any SampleStore & CommandStore
+  private let store: any SampleStore & RolloutStore
   private let logger: Logger
   private let now: @Sendable () -> Timestamp
   private let ready: @Sendable (ListenAddress) -> Void
@@ -23,7 +23,7 @@ package struct Broker: Service {
   /// A broker on a store that nobody else uses. `now` is the wall clock; `ready` is told of the
   /// address, with its real port, once connections are taken.
   package init(
-    configuration: BrokerConfiguration, store: any SampleStore & CommandStore, logger: Logger,
+    configuration: BrokerConfiguration, store: any SampleStore & RolloutStore, logger: Logger,
     now: @escaping @Sendable () -> Timestamp, ready: @escaping @Sendable (ListenAddress) -> Void
   ) {
     self.configuration = configuration
@@ -46,9 +46,11 @@ package struct Broker: Service {
         "commit": "\(contents.lastCommit)",
       ])
     let commands = try await store.activeCommands()
+    let rollouts = try await store.activeRollouts()
     let group = MultiThreadedEventLoopGroup.singleton
     let parts = BrokerParts(
       configuration: configuration, store: store, contents: contents, commands: commands,
+      rollouts: rollouts,
       loops: Array(group.makeIterator()), logger: logger, now: now)
     do {
       try await serve(parts, on: group)

@@ -8,7 +8,7 @@ import TelemetryModel
 struct BrokerParts: Sendable {
   static let version = Software(name: "hawser", version: BrokerVersion.text)
 
-  let store: any SampleStore & CommandStore
+  let store: any SampleStore & RolloutStore
   let catalog: SeriesCatalog
   let registry: DeviceRegistry
   let readers: LiveReaders
@@ -28,8 +28,9 @@ struct BrokerParts: Sendable {
   let now: @Sendable () -> Timestamp
 
   init(
-    configuration: BrokerConfiguration, store: any SampleStore & CommandStore,
-    contents: StoreContents, commands: CommandContents, loops: [any EventLoop], logger: Logger,
+    configuration: BrokerConfiguration, store: any SampleStore & RolloutStore,
+    contents: StoreContents, commands: CommandContents, rollouts: [StoredRollout],
+    loops: [any EventLoop], logger: Logger,
     now: @escaping @Sendable () -> Timestamp
   ) {
     self.store = store
@@ -65,7 +66,7 @@ struct BrokerParts: Sendable {
           storeAvailable: health.problem == nil)
       }, now: steady, refused: { metrics.linkRefused($0) })
     let desk = CommandDesk(
-      store: store, contents: commands, registry: registry,
+      store: store, contents: commands, rollouts: rollouts, registry: registry,
       tellReader: { [readers] in readers.send($0, to: $1) }, announce: { await hub.announce($0) },
       policy: configuration.commands, logger: logger,
       now: steady)

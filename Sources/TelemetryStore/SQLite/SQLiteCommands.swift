@@ -13,6 +13,10 @@ enum SQLiteCommands {
       case .new(let command): try insert(command, into: db)
       case .status(let id, let status): try update(id, status, in: db)
       case .audit(let line): try append(line, to: db)
+      case .rollout(let plan, let status, let parts):
+        try SQLiteRollouts.insert(plan, status, parts, into: db)
+      case .rolloutStatus(let id, let status): try SQLiteRollouts.update(id, status, in: db)
+      case .part(let id, let part): try SQLiteRollouts.update(id, part, in: db)
       case .abilities(let device, let abilities): try save(abilities, of: device, in: db)
       }
     }

@@ -14,6 +14,8 @@ import GRDB
 /// text      readings of text and bytes, one row each: they are few, and seldom like each other
 /// window    aggregates of all readings that are, or were, in chunks; hundreds to a row
 /// command   what devices were told to do, and where each stands
+/// rollout   one command for many devices, and where it stands
+/// rolloutPart  each device of a rollout
 /// audit     what happened to commands and who did it, a line each; append-only
 /// abilities what each device can be told to do
 /// ```
@@ -39,6 +41,9 @@ enum SQLiteSchema {
     }
     migrator.registerMigration("commands and their audit") { db in
       try db.execute(sql: commandTables)
+    }
+    migrator.registerMigration("rollouts") { db in
+      try db.execute(sql: rolloutTables)
     }
     return migrator
   }

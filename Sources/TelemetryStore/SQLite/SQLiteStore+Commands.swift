@@ -2,7 +2,7 @@ package import BrokerCore
 import GRDB
 package import TelemetryModel
 
-extension SQLiteStore: CommandStore {
+extension SQLiteStore: RolloutStore {
   /// Reads what the broker keeps in memory.
   ///
   /// - Throws: ``StoreError``.
@@ -45,6 +45,38 @@ extension SQLiteStore: CommandStore {
   /// - Throws: ``StoreError``.
   package func audit(_ query: AuditQuery) async throws -> [AuditEntry] {
     try await readCommands { try SQLiteCommands.audit($0, query) }
+  }
+
+  /// Reads what the broker keeps in memory of rollouts.
+  ///
+  /// - Throws: ``StoreError``.
+  package func activeRollouts() async throws -> [StoredRollout] {
+    try await readCommands { try SQLiteRollouts.active($0) }
+  }
+
+  /// Reads one rollout on a snapshot.
+  ///
+  /// - Throws: ``StoreError``.
+  package func rollout(_ id: String) async throws -> RolloutRecord? {
+    try await readCommands { try SQLiteRollouts.record($0, id) }
+  }
+
+  /// Lists rollouts on a snapshot.
+  ///
+  /// - Throws: ``StoreError``.
+  package func rollouts(before: Int64?, limit: Int) async throws -> [RolloutRecord] {
+    try await readCommands { try SQLiteRollouts.list($0, before: before, limit: limit) }
+  }
+
+  /// Lists a rollout's devices on a snapshot.
+  ///
+  /// - Throws: ``StoreError``.
+  package func parts(
+    of rollout: String, after: Int64, limit: Int
+  ) async throws -> [RolloutPartRecord] {
+    try await readCommands {
+      try SQLiteRollouts.parts($0, of: rollout, after: after, limit: limit)
+    }
   }
 
   private func readCommands<Result: Sendable>(
