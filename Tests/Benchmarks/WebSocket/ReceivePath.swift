@@ -52,6 +52,8 @@ enum ReceivePath {
         gate.wait()
         return Measures.threadSeconds()
       }
+      // A loop that is not held back yet would read before it says when it began.
+      gate.waitForWaiting()
       for socket in sockets { RawSockets.send(chunk, to: socket) }
       gate.open()
       expected += connections * perRead
@@ -87,6 +89,7 @@ enum ReceivePath {
         poll.receive(chunk.count * connections)
         return Measures.threadSeconds() - start
       }
+      gate.waitForWaiting()
       for pair in pairs { RawSockets.send(chunk, to: pair.far) }
       gate.open()
       let seconds = try received.wait()
@@ -125,10 +128,17 @@ enum ReceivePath {
 /// Holds a thread back until it is opened.
 final class Gate: Sendable {
   private let isOpen = Atomic<Bool>(false)
+  private let hasWaiting = Atomic<Bool>(false)
 
   func open() { isOpen.store(true, ordering: .releasing) }
 
+  /// Returns when a thread is held back.
+  func waitForWaiting() {
+    while !hasWaiting.load(ordering: .acquiring) { usleep(50) }
+  }
+
   func wait() {
+    hasWaiting.store(true, ordering: .releasing)
     while !isOpen.load(ordering: .acquiring) { usleep(50) }
   }
 }
