@@ -72,8 +72,13 @@ struct Fleet {
 
   /// A device's newest values as a SenML pack.
   func pack(second: Int, device: Int) -> [UInt8] {
+    pack(device: device, at: time(second: second, device: device))
+  }
+
+  /// The same, measured at a moment.
+  func pack(device: Int, at time: Timestamp) -> [UInt8] {
     var text = #"[{"bn":"pi-\#(device)/","bt":"#
-    text += Fleet.text(time(second: second, device: device).microseconds / 1000, decimals: 3) + ","
+    text += Fleet.text(time.microseconds / 1000, decimals: 3) + ","
     for (index, metric) in Fleet.metrics.enumerated() {
       if index > 0 { text += ",{" }
       text += #""n":"\#(metric.name)""#

@@ -7,6 +7,8 @@ import Foundation
 ///     telemetry-bench assemble [READINGS]
 ///     telemetry-bench feed [READINGS]
 ///     telemetry-bench chart [FOLDER]
+///     telemetry-bench year [FOLDER]
+///     telemetry-bench acks [SECONDS] [FOLDER]
 ///     telemetry-bench density FILE [FOLDER]
 ///     telemetry-bench pack
 ///     telemetry-bench lines [READINGS]
@@ -14,7 +16,8 @@ import Foundation
 /// `decode` is SenML's decoder beside Foundation's, `ingest` everything from a pack's bytes to a
 /// durable commit. `assemble` is the same into a store that keeps nothing, `feed` that and the windows
 /// of a second, with percentiles, of all series. `chart` reads thirty days of minutes of one series among
-/// 100,000 (it makes them first, if the folder is empty), `density` tells how many bytes recorded
+/// 100,000 (it makes them first, if the folder is empty), `year` a year of hours and of days. `acks` tells how long
+/// acks take beside folding, readers and backups. `density` tells how many bytes recorded
 /// readings take. `pack` and `lines` print what the programs in
 /// `Peers` are fed. Build it with `swift build -c release --product telemetry-bench`.
 /// CPU times are the whole process's, kernel included.
@@ -45,6 +48,11 @@ enum TelemetryBenchmark {
     case "chart":
       try await Chart().run(
         folder: rest.first ?? NSTemporaryDirectory() + "telemetry-bench-chart")
+    case "year":
+      try await Year().run(folder: rest.first ?? NSTemporaryDirectory() + "telemetry-bench-year")
+    case "acks":
+      let folder = rest.count > 1 ? rest[1] : NSTemporaryDirectory() + "telemetry-bench-acks"
+      try await Acks(seconds: count ?? 60).run(folder: folder)
     case "density":
       guard let file = rest.first else {
         throw BenchmarkError(description: "density of which file?")
