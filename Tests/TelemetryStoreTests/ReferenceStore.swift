@@ -1,7 +1,8 @@
 import BrokerCore
 import TelemetryModel
 
-/// What a store must answer, worked out the slow and obvious way from a list of everything.
+/// What a store must answer, worked out the slow and obvious way from a list of everything. It shares
+/// no code with what it checks but the lengths of windows.
 struct ReferenceStore {
   struct Entry {
     var sample: Sample
@@ -33,38 +34,69 @@ struct ReferenceStore {
   /// The windows that begin in a span and hold a reading.
   func windows(
     of series: SeriesID, _ resolution: Resolution, from: Timestamp, to: Timestamp
-  ) -> [(start: Timestamp, summary: WindowSummary)] {
-    var windows: [Timestamp: WindowSummary] = [:]
+  ) -> [ReferenceWindow] {
+    let length = resolution.lengthMicroseconds ?? 1
+    var windows: [Int64: [Sample]] = [:]
     for reading in readings(of: series) {
-      let start = resolution.windowStart(of: reading.time)
-      guard start >= from, start < to else { continue }
-      windows[start, default: WindowSummary(withSketch: true)].add(reading.value, at: reading.time)
+      let remainder = reading.time.microseconds % length
+      let start = reading.time.microseconds - remainder - (remainder < 0 ? length : 0)
+      guard start >= from.microseconds, start < to.microseconds else { continue }
+      windows[start, default: []].append(reading)
     }
-    return windows.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    return windows.sorted { $0.key < $1.key }.map {
+      ReferenceWindow(start: Timestamp(microseconds: $0.key), readings: $0.value)
+    }
   }
 }
 
-extension WindowSummary {
-  /// What is wrong with this as an answer where `expected` is right: counts, extremes and ends must
-  /// be equal, what is summed to the last digits that sums have.
-  func difference(from expected: WindowSummary) -> String? {
-    let (mine, right) = (aggregate, expected.aggregate)
-    if mine.count != right.count { return "count \(mine.count), not \(right.count)" }
+/// A window as the list of its readings, by time, those of one time as they came.
+struct ReferenceWindow {
+  var start: Timestamp
+  var readings: [Sample]
+
+  var values: [Double] { readings.map(\.value) }
+  var max: Double { values.max() ?? .nan }
+
+  /// What is wrong with an answer: counts, extremes and ends must be equal, what is summed right to
+  /// the last digits that sums have, percentiles within 1 %.
+  func difference(from answer: WindowSummary) -> String? {
+    let said = answer.aggregate
+    guard said.count == UInt64(readings.count), let first = readings.first,
+      let last = readings.last
+    else { return "count \(said.count), not \(readings.count)" }
+    let sorted = values.sorted()
     for (name, left, right) in [
-      ("min", mine.min, right.min), ("max", mine.max, right.max),
-      ("first", mine.first, right.first), ("last", mine.last, right.last),
+      ("min", said.min, sorted[0]), ("max", said.max, sorted[sorted.count - 1]),
+      ("first", said.first, first.value), ("last", said.last, last.value),
     ] where left != right { return "\(name) \(left), not \(right)" }
-    if mine.firstTime != right.firstTime || mine.lastTime != right.lastTime {
-      return
-        "from \(mine.firstTime) to \(mine.lastTime), not \(right.firstTime) to \(right.lastTime)"
+    if said.firstTime != first.time || said.lastTime != last.time {
+      return "from \(said.firstTime) to \(said.lastTime), not \(first.time) to \(last.time)"
     }
-    let scale = max(right.min.magnitude, right.max.magnitude)
-    let count = Double(right.count)
+    return differenceOfSums(from: said) ?? answer.sketch.flatMap { difference(from: $0, sorted) }
+  }
+
+  private func differenceOfSums(from said: Aggregate) -> String? {
+    let count = Double(readings.count)
+    let sum = values.reduce(0, +)
+    let mean = sum / count
+    let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    let scale = values.reduce(0) { Swift.max($0, $1.magnitude) }
     for (name, left, right, scale) in [
-      ("sum", mine.sum, right.sum, scale * count), ("mean", mine.mean, right.mean, scale),
-      ("stddev", mine.stddev, right.stddev, scale),
+      ("sum", said.sum, sum, scale * count), ("mean", said.mean, mean, scale),
+      ("stddev", said.stddev, (squares / count).squareRoot(), scale),
     ] where (left - right).magnitude > 1e-8 * scale { return "\(name) \(left), not \(right)" }
-    if let sketch, let right = expected.sketch, sketch != right { return "another sketch" }
+    return nil
+  }
+
+  private func difference(from sketch: QuantileSketch, _ sorted: [Double]) -> String? {
+    guard sketch.count == UInt64(sorted.count) else { return "a sketch of \(sketch.count)" }
+    for quantile in [0, 0.1, 0.5, 0.9, 0.95, 0.99, 1] {
+      let exact = sorted[Int(quantile * Double(sorted.count - 1))]
+      let said = sketch.value(at: quantile) ?? .nan
+      guard (said - exact).magnitude <= 0.01 * exact.magnitude * (1 + 1e-9) else {
+        return "\(quantile) of the way \(said), not \(exact)"
+      }
+    }
     return nil
   }
 }
