@@ -4,7 +4,8 @@ package import TelemetryModel
 /// Where telemetry is kept: the port that an embedded or a remote store plugs into.
 ///
 /// One writer calls ``commit(_:)`` and ``open()``, one call at a time; any number of readers call
-/// the rest at any moment and never hold the writer up. All methods throw ``StoreError``.
+/// the rest at any moment and never hold the writer up. All methods throw ``StoreError``, or
+/// `CancellationError` where their task was cancelled before they had an answer.
 package protocol SampleStore: Sendable {
   /// Opens the store, migrating it if it is older, and returns what the broker keeps in memory.
   func open() async throws -> StoreContents

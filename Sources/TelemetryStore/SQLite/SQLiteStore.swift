@@ -272,6 +272,9 @@ package final class SQLiteStore: SampleStore {
   func attempt<Result>(_ body: () async throws -> Result) async throws -> Result {
     do {
       return try await body()
+    } catch let cancelled as CancellationError {
+      // Nothing is wrong with the store.
+      throw cancelled
     } catch {
       let error = StoreError(error, path: path)
       if case .unusable(let text) = error { noteDamage(text) }

@@ -73,19 +73,21 @@ struct Acks {
       readings a second, a fold every ten seconds; each for \(seconds) s
       """)
     try await load.run(seconds, "alone")
-    let reads = Mutex(0)
     let readers = (0..<3).map { reader in
       Task {
+        var reads = 0
         while !Task.isCancelled {
           try await Acks.read(store, reader)
-          reads.withLock { $0 += 1 }
+          reads += 1
         }
+        return reads
       }
     }
     try await load.run(seconds, "beside three readers of everything")
     for reader in readers { reader.cancel() }
-    for reader in readers { _ = await reader.result }
-    print("    (\(reads.withLock { $0 }) reads)")
+    var reads = 0
+    for reader in readers { reads += (try? await reader.value) ?? 0 }
+    print("    (\(reads) reads)")
     let copies = Task {
       var count = 0
       while !Task.isCancelled {

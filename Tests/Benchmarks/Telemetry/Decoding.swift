@@ -1,7 +1,8 @@
 import Foundation
 import TelemetryModel
 
-/// One pack of ten records, decoded again and again.
+/// Packs of ten records: one again and again, as other decoders are measured too; those of a fleet, all
+/// different; and those of a fleet in which nothing is where it was the last time.
 enum Decoding {
   static let pack: [UInt8] = {
     var fleet = Ingest.fleet()
@@ -31,6 +32,24 @@ enum Decoding {
       }
     }
     print("  SenMLPackDecoder: \(Measures.spread(own, "M records/CPU s"))")
+    for isScattered in [false, true] {
+      let packs = packs(isScattered)
+      var decoder = SenMLPackDecoder()
+      let rates = try (0..<7).map { _ in
+        try measure(max(1, rounds / packs.ends.count), records: packs.ends.count * count) {
+          var start = 0
+          for end in packs.ends {
+            try decoder.decode(packs.bytes.span.extracting(start..<end), now: now)
+            sum += decoder.rows[3].number
+            start = end
+          }
+        }
+      }
+      let name = isScattered ? "in any order, each record with its time" : "of 100 devices"
+      print(
+        "  SenMLPackDecoder, \(packs.ends.count) packs \(name): "
+          + Measures.spread(rates, "M records/CPU s"))
+    }
     let records = try (0..<5).map { _ in
       try measure(rounds / 10) {
         sum += Double(try SenMLDecoder.decode(pack.span, now: now).count)
@@ -46,11 +65,32 @@ enum Decoding {
     guard sum > 0 else { throw BenchmarkError(description: "nothing was decoded") }
   }
 
+  private static let count = Fleet.metrics.count
+
+  private static func packs(_ isScattered: Bool) -> (bytes: [UInt8], ends: [Int]) {
+    var fleet = Ingest.fleet()
+    var bytes: [UInt8] = []
+    var ends: [Int] = []
+    for second in 0..<200 {
+      for device in 0..<fleet.devices {
+        fleet.measure(device: device)
+        bytes +=
+          isScattered
+          ? fleet.scatteredPack(device: device, at: fleet.time(second: second, device: device))
+          : fleet.pack(second: second, device: device)
+        ends.append(bytes.count)
+      }
+    }
+    return (bytes, ends)
+  }
+
   /// Millions of records a CPU second.
-  private static func measure(_ rounds: Int, _ body: () throws -> Void) rethrows -> Double {
+  private static func measure(
+    _ rounds: Int, records: Int = count, _ body: () throws -> Void
+  ) rethrows -> Double {
     for _ in 0..<max(1, rounds / 10) { try body() }
     let began = Measures.processSeconds()
     for _ in 0..<rounds { try body() }
-    return Double(rounds * Fleet.metrics.count) / (Measures.processSeconds() - began) / 1e6
+    return Double(rounds * records) / (Measures.processSeconds() - began) / 1e6
   }
 }

@@ -88,6 +88,21 @@ struct Fleet {
     return Array((text + "]").utf8)
   }
 
+  /// The same in any order, each record with a time of its own: nothing is as it was the last time.
+  mutating func scatteredPack(device: Int, at time: Timestamp) -> [UInt8] {
+    var order = Array(Fleet.metrics.indices)
+    for index in order.indices.dropFirst() { order.swapAt(index, random(index + 1)) }
+    var text = #"[{"bn":"pi-\#(device)/","bt":"#
+    text += Fleet.text(time.microseconds / 1000, decimals: 3) + ","
+    for (place, index) in order.enumerated() {
+      if place > 0 { text += ",{" }
+      text += #""n":"\#(Fleet.metrics[index].name)""#
+      if let unit = Fleet.metrics[index].unit { text += #","u":"\#(unit)""# }
+      text += #","t":-0.\#(random(900) + 100),"v":\#(value(device, index))}"#
+    }
+    return Array((text + "]").utf8)
+  }
+
   /// The same in InfluxDB's line protocol, times in milliseconds, one field a line.
   func lines(second: Int, device: Int) -> [UInt8] {
     var text = ""
