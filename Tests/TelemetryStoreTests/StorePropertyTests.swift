@@ -169,11 +169,24 @@ struct StorePropertyTests {
     let page = try await store.history(
       HistoryRequest(
         series: [series], from: from, to: to, resolution: resolution,
-        functions: [.max, .count, .last], limitRows: 1_000_000))
+        functions: [.max, .count, .last, .first, .min], limitRows: 1_000_000))
     #expect(
       page.rows.map(\.values)
-        == right.map { [$0.max, Double($0.readings.count), $0.readings.last?.value] },
-      "\(place), rows of \(resolution) of \(series)")
+        == right.map {
+          [
+            $0.max, Double($0.readings.count), $0.readings.last?.value, $0.readings.first?.value,
+            $0.values.min(),
+          ]
+        }, "\(place), rows of \(resolution) of \(series)")
+    let sums: [AggregateFunction] = [.sum, .mean, .stddev]
+    let means = try await store.history(
+      HistoryRequest(
+        series: [series], from: from, to: to, resolution: resolution, functions: sums,
+        limitRows: 1_000_000))
+    let same = zip(means.rows, states.entries).allSatisfy { row, entry in
+      row.values == sums.map { entry.summary.value(of: $0) }
+    }
+    #expect(same && means.rows.count == right.count, "\(place), sums of \(resolution)")
   }
 
   private func checkResume(

@@ -17,12 +17,12 @@ struct StoredWindow: Hashable {
 /// (exact: what they say of readings that are decimals needs no rounding), or bit patterns
 /// ```
 enum WindowBlob {
-  fileprivate static let version: UInt8 = 1
-  fileprivate static let what = "a row of windows"
+  static let version: UInt8 = 1
+  static let what = "a row of windows"
   /// More than the windows of any span.
-  fileprivate static let maxCount = 1 << 20
+  static let maxCount = 1 << 20
 
-  fileprivate enum Kind: UInt8 {
+  enum Kind: UInt8 {
     case wholeNumbers = 0
     case patterns = 1
   }
@@ -109,43 +109,17 @@ enum WindowBlob {
     _ blob: UnsafeRawBufferPointer, sketches: UnsafeRawBufferPointer? = nil,
     columns: Columns = .all
   ) throws -> [StoredWindow] {
-    var reader = try ByteReader(sealed: blob, what)
-    guard try reader.byte() == version else { throw reader.damage }
-    let count = try reader.count(limit: maxCount)
-    let length = Int64(truncatingIfNeeded: try reader.varint())
-    guard let kind = Kind(rawValue: try reader.byte()), length > 0 else { throw reader.damage }
-    var start = ZigZag.decode(try reader.varint())
-    guard count > 0 else { return [] }
-    let steps = try Column(&reader).numbers(count - 1)
-    let differences = try Column(&reader).numbers(count)
-    let times = try TimeOffsets.Columns(&reader)
-    var windows: [StoredWindow] = []
-    windows.reserveCapacity(count)
-    let (firstTimes, lastTimes) = try times.read(count, wanted: columns.contains(.times))
-    var number: Int64 = 0
-    let counts = differences.map { difference in
-      number = number &+ ZigZag.decode(difference)
-      return UInt64(max(0, number))
-    }
-    let values =
-      switch kind {
-      case .wholeNumbers: try WholeNumberColumns.read(&reader, counts: counts, columns)
-      case .patterns: try PatternColumns.read(&reader, counts: counts)
-      }
+    let columns = try WindowColumns(blob, columns)
     var sketchReader = try sketches.map { try ByteReader(sealed: $0, what) }
-    for index in 0..<count {
-      if index > 0 { start = start &+ (Int64(bitPattern: steps[index - 1]) &+ 1) &* length }
-      let values = values[index]
-      let aggregate = Aggregate(
-        count: counts[index], sum: values.sum, min: values.min, max: values.max,
-        mean: values.mean, m2: values.m2, first: values.first,
-        firstTime: Timestamp(microseconds: start &+ firstTimes[index]), last: values.last,
-        lastTime: Timestamp(microseconds: start &+ lastTimes[index]))
+    var windows: [StoredWindow] = []
+    windows.reserveCapacity(columns.count)
+    for index in 0..<columns.count {
+      let aggregate = columns.aggregate(at: index)
       var sketch: QuantileSketch?
       if sketchReader != nil { sketch = try SketchColumn.read(aggregate, from: &sketchReader) }
       windows.append(
         StoredWindow(
-          start: Timestamp(microseconds: start),
+          start: columns.start(at: index),
           summary: WindowSummary(aggregate: aggregate, sketch: sketch)))
     }
     return windows
@@ -179,7 +153,7 @@ enum WindowBlob {
 }
 
 /// When the first and the last reading of each window was taken, after the window's start.
-private struct TimeOffsets {
+struct TimeOffsets {
   private static let units: [Int64] = [1, 1_000, 1_000_000]
 
   private var unit = 2

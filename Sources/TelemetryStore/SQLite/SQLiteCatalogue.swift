@@ -6,11 +6,16 @@ import TelemetryModel
 /// Reads what is not a reading: devices, series, acked ranges, gaps.
 enum SQLiteCatalogue {
   static func series(_ db: Database) throws -> [Series] {
-    try Row.fetchAll(db, sql: "SELECT id, device, metric, unit FROM series").map { row in
-      Series(
-        id: SeriesID(row["id"]), device: try DeviceID(row["device"]),
-        metric: try MetricName(row["metric"]), unit: row["unit"])
+    // By number, not by name: there may be a million.
+    let rows = try Row.fetchCursor(db, sql: "SELECT id, device, metric, unit FROM series")
+    var series: [Series] = []
+    while let row = try rows.next() {
+      series.append(
+        Series(
+          id: SeriesID(row[0]), device: try DeviceID(row[1] as String),
+          metric: try MetricName(row[2] as String), unit: row[3]))
     }
+    return series
   }
 
   static func devices(_ db: Database) throws -> [StoredDevice] {

@@ -44,7 +44,7 @@ struct SQLiteHistory {
   ) throws -> WindowStates {
     var entries: [WindowStates.Entry] = []
     for series in series {
-      try forEachWindow(series, resolution: resolution, from: from, to: to, columns: .all) {
+      try forEachWindow(series, resolution: resolution, from: from, to: to) {
         entries.append(WindowStates.Entry(series: series, start: $0.start, summary: $0.summary))
         return true
       }
@@ -85,10 +85,18 @@ struct SQLiteHistory {
     }
     var from = request.from
     if let after, let length = request.resolution.length { from = max(from, after.time + length) }
-    try forEachWindow(
-      series, resolution: request.resolution, from: from, to: request.to,
-      columns: WindowBlob.Columns(for: request.functions)
-    ) { window in
+    if !withSketch, let level = WindowLevel(request.resolution) {
+      guard let span = WindowSpan(request.resolution, from: from, to: request.to) else { return }
+      return try windows.forEachValue(
+        series, level, from: span.first, to: span.last,
+        added: try open(series, request.resolution, span), functions: request.functions
+      ) { start, values in
+        rows.append(HistoryRow(series: series, time: start, values: values))
+        return rows.count <= request.limitRows
+      }
+    }
+    try forEachWindow(series, resolution: request.resolution, from: from, to: request.to) {
+      window in
       rows.append(
         HistoryRow(
           series: series, time: window.start,
@@ -174,32 +182,25 @@ struct SQLiteHistory {
   /// Visits windows that begin in a span and hold a reading, oldest first, until told to stop.
   private func forEachWindow(
     _ series: SeriesID, resolution: Resolution, from: Timestamp, to: Timestamp,
-    columns: WindowBlob.Columns, _ body: (StoredWindow) throws -> Bool
+    _ body: (StoredWindow) throws -> Bool
   ) throws {
-    guard let length = resolution.length, from < to else { return }
-    // Windows begin at whole multiples: from the first that begins in the span to the end of the last.
-    let aligned = resolution.windowStart(of: from)
-    let first = aligned < from ? aligned + length : aligned
-    var lastStart = resolution.windowStart(of: to)
-    if lastStart == to { lastStart = lastStart - length }
+    guard let span = WindowSpan(resolution, from: from, to: to) else { return }
     guard let level = WindowLevel(resolution) else {
-      return try forEachMadeWindow(
-        series, resolution: resolution, from: first, to: lastStart + length, body)
+      return try forEachMadeWindow(series, resolution: resolution, span, body)
     }
     try windows.forEachWindow(
-      series, level, from: first, to: lastStart,
-      added: try open(series, resolution, from: first, to: lastStart + length),
-      withSketch: withSketch, columns: columns, body)
+      series, level, from: span.first, to: span.last, added: try open(series, resolution, span),
+      withSketch: withSketch, body)
   }
 
   /// What the open tail and the head add to stored windows.
   private func open(
-    _ series: SeriesID, _ resolution: Resolution, from: Timestamp, to: Timestamp
+    _ series: SeriesID, _ resolution: Resolution, _ span: WindowSpan
   ) throws -> [StoredWindow] {
     var windows = TumblingWindows(resolution, withSketch: withSketch)
-    let tail = try chunks.tail(of: series, from: from, to: to)?.readings ?? []
+    let tail = try chunks.tail(of: series, from: span.first, to: span.end)?.readings ?? []
     for reading in tail + view.readings(of: series, after: progress.folded(series))
-    where reading.time >= from && reading.time < to {
+    where reading.time >= span.first && reading.time < span.end {
       windows.add(reading.value, at: reading.time)
     }
     return WindowChanges.take(&windows)
@@ -207,12 +208,12 @@ struct SQLiteHistory {
 
   /// Makes windows of the readings that are still kept.
   private func forEachMadeWindow(
-    _ series: SeriesID, resolution: Resolution, from: Timestamp, to: Timestamp,
+    _ series: SeriesID, resolution: Resolution, _ span: WindowSpan,
     _ body: (StoredWindow) throws -> Bool
   ) throws {
     var current: StoredWindow?
     var goesOn = true
-    try forEachReading(series, from: from, to: to) { reading in
+    try forEachReading(series, from: span.first, to: span.end) { reading in
       let start = resolution.windowStart(of: reading.time)
       if let done = current, done.start != start {
         goesOn = try body(done)
@@ -226,5 +227,25 @@ struct SQLiteHistory {
       return true
     }
     if goesOn, let done = current { _ = try body(done) }
+  }
+}
+
+/// The windows that begin in a span of time, which are whole even where the span cuts the last.
+private struct WindowSpan {
+  /// The start of the first.
+  var first: Timestamp
+  /// The start of the last.
+  var last: Timestamp
+  /// The end of the last.
+  var end: Timestamp
+
+  /// Nil where there are none, or the resolution has no windows.
+  init?(_ resolution: Resolution, from: Timestamp, to: Timestamp) {
+    guard let length = resolution.length, from < to else { return nil }
+    let aligned = resolution.windowStart(of: from)
+    first = aligned < from ? aligned + length : aligned
+    last = resolution.windowStart(of: to)
+    if last == to { last = last - length }
+    end = last + length
   }
 }

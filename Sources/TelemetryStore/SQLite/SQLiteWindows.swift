@@ -70,34 +70,85 @@ struct SQLiteWindows {
   /// until told to stop. `added` are ordered by start.
   func forEachWindow(
     _ series: SeriesID, _ level: WindowLevel, from: Timestamp, to: Timestamp,
-    added: [StoredWindow], withSketch: Bool, columns: WindowBlob.Columns,
-    _ body: (StoredWindow) throws -> Bool
+    added: [StoredWindow], withSketch: Bool, _ body: (StoredWindow) throws -> Bool
   ) throws {
+    var added = added[...]
+    let goesOn = try forEachRow(series, level, from: from, to: to, withSketch: withSketch) { row in
+      var windows = try SQLiteWindows.decode(row, withSketch: withSketch, columns: .all)
+      if let last = windows.last { windows = windows.merged(with: added.take(through: last.start)) }
+      for window in windows where window.start >= from && window.start <= to {
+        guard try body(window) else { return false }
+      }
+      return true
+    }
+    guard goesOn else { return }
+    for window in added where window.start >= from && window.start <= to {
+      guard try body(window) else { return }
+    }
+  }
+
+  /// Visits what functions say of the same windows; none of them percentiles. Windows are put together
+  /// only where there is something to add to them.
+  func forEachValue(
+    _ series: SeriesID, _ level: WindowLevel, from: Timestamp, to: Timestamp,
+    added: [StoredWindow], functions: [AggregateFunction],
+    _ body: (Timestamp, [Double?]) throws -> Bool
+  ) throws {
+    let wanted = WindowBlob.Columns(for: functions)
+    var added = added[...]
+    func visit(_ windows: some Sequence<StoredWindow>) throws -> Bool {
+      for window in windows where window.start >= from && window.start <= to {
+        guard try body(window.start, functions.map { window.summary.value(of: $0) }) else {
+          return false
+        }
+      }
+      return true
+    }
+    let goesOn = try forEachRow(series, level, from: from, to: to, withSketch: false) { row in
+      let columns = try row.withBytes(at: 0) { try WindowColumns($0, wanted) }
+      guard columns.count > 0 else { return true }
+      let more = added.take(through: columns.start(at: columns.count - 1))
+      guard more.isEmpty else {
+        let windows = try SQLiteWindows.decode(row, withSketch: false, columns: .all)
+        return try visit(windows.merged(with: more))
+      }
+      for index in 0..<columns.count {
+        let start = columns.start(at: index)
+        guard start >= from, start <= to else { continue }
+        guard try body(start, functions.map { columns.value(of: $0, at: index) }) else {
+          return false
+        }
+      }
+      return true
+    }
+    if goesOn { _ = try visit(added) }
+  }
+
+  /// Visits the rows of a span; false where it was told to stop. Sketches are not so much as read where nobody wants
+  /// percentiles.
+  private func forEachRow(
+    _ series: SeriesID, _ level: WindowLevel, from: Timestamp, to: Timestamp, withSketch: Bool,
+    _ body: (Row) throws -> Bool
+  ) throws -> Bool {
     let rows = WindowRowID.rows(series, level, from: from, to: to)
-    // The sketches are not so much as read where nobody wants percentiles.
     let statement = try db.cachedStatement(
       sql: """
         SELECT data, \(withSketch ? "sketches" : "NULL") FROM window WHERE id BETWEEN ? AND ?
         ORDER BY id
         """)
     let cursor = try Row.fetchCursor(statement, arguments: [rows.lowerBound, rows.upperBound])
-    var added = added[...]
     while let row = try cursor.next() {
-      var windows = try SQLiteWindows.decode(row, withSketch: withSketch, columns: columns)
-      if let last = windows.last, let next = added.first, next.start <= last.start {
-        let split = added.firstIndex { $0.start > last.start } ?? added.endIndex
-        if !withSketch, columns != .all {
-          windows = try SQLiteWindows.decode(row, withSketch: false, columns: .all)
-        }
-        windows = windows.merged(with: added[..<split])
-        added = added[split...]
-      }
-      for window in windows where window.start >= from && window.start <= to {
-        guard try body(window) else { return }
-      }
+      guard try body(row) else { return false }
     }
-    for window in added where window.start >= from && window.start <= to {
-      guard try body(window) else { return }
-    }
+    return true
+  }
+}
+
+extension ArraySlice<StoredWindow> {
+  /// Takes off the windows that begin at or before a moment.
+  fileprivate mutating func take(through time: Timestamp) -> ArraySlice<StoredWindow> {
+    let split = firstIndex { $0.start > time } ?? endIndex
+    defer { self = self[split...] }
+    return self[..<split]
   }
 }

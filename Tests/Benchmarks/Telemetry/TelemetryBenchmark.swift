@@ -12,13 +12,14 @@ import Foundation
 ///     telemetry-bench density FILE [FOLDER]
 ///     telemetry-bench pack
 ///     telemetry-bench lines [READINGS]
+///     telemetry-bench chart-lines
 ///
 /// `decode` is SenML's decoder beside Foundation's, `ingest` everything from a pack's bytes to a
 /// durable commit. `assemble` is the same into a store that keeps nothing, `feed` that and the windows
 /// of a second, with percentiles, of all series. `chart` reads thirty days of minutes of one series among
 /// 100,000 (it makes them first, if the folder is empty), `year` a year of hours and of days. `acks` tells how long
 /// acks take beside folding, readers and backups. `density` tells how many bytes recorded
-/// readings take. `pack` and `lines` print what the programs in
+/// readings take. `pack`, `lines` and `chart-lines` print what the programs in
 /// `Peers` are fed. Build it with `swift build -c release --product telemetry-bench`.
 /// CPU times are the whole process's, kernel included.
 @main
@@ -60,6 +61,7 @@ enum TelemetryBenchmark {
       let folder = rest.count > 1 ? rest[1] : NSTemporaryDirectory() + "telemetry-bench-density"
       try await Density().run(file: file, folder: folder)
     case "pack": FileHandle.standardOutput.write(Data(Decoding.pack))
+    case "chart-lines": Chart.writeLines()
     case "lines": writeLines(readings: count ?? 2_000_000)
     default:
       try Decoding.run(rounds: 200_000)

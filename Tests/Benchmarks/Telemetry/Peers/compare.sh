@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures other programs at the work that telemetry-bench does: simdjson decoding the same pack, and
-# InfluxDB taking the same readings over HTTP, synced to disk as it does by default.
+# InfluxDB taking the same readings over HTTP, synced to disk as it does by default, and answering a chart
+# of thirty days of minutes of one series among 100,000.
 # Needs a release build of telemetry-bench; installs what it compares with. Loopback only.
 #
 #   Tests/Benchmarks/Telemetry/Peers/compare.sh [READINGS]
@@ -41,3 +42,4 @@ CONF
 influxd run -config "$work/influxdb.conf" >"$work/influxd.log" 2>&1 &
 influx=$!
 "$bench" lines "$readings" | python3 "$here/influxdb.py" "$port" "$influx" "$work"
+"$bench" chart-lines | python3 "$here/influxdb.py" "$port" "$influx" "$work" chart

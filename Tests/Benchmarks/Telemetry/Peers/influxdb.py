@@ -1,10 +1,13 @@
 """Feeds InfluxDB's line protocol from standard input in posts of 10,000 lines, and tells what that
-cost: influxdb.py PORT PID FOLDER."""
+cost: influxdb.py PORT PID FOLDER [chart]. With `chart` it then asks for the chart of one series."""
 
 import http.client
+import json
 import os
+import statistics
 import sys
 import time
+import urllib.parse
 
 port, process, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 
@@ -29,6 +32,7 @@ def post(path, body):
     text = answer.read()
     if answer.status >= 300:
         raise SystemExit(f"InfluxDB said {answer.status}: {text[:200]!r}")
+    return text
 
 
 connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -59,3 +63,17 @@ print(
     f"({spent:.2f} CPU s, {took:.2f} s); "
     f"{disk_bytes('data', 'wal') / readings:.2f} bytes a reading when written"
 )
+if sys.argv[4:] == ["chart"]:
+    query = urllib.parse.urlencode(
+        {"db": "bench", "epoch": "ms", "q": "SELECT mean, min, max FROM chart WHERE series = '54321'"})
+    times, costs = [], []
+    for _ in range(30):
+        began, wall = cpu_seconds(), time.monotonic()
+        answer = post(f"/query?{query}", None)
+        times.append((time.monotonic() - wall) * 1000)
+        costs.append((cpu_seconds() - began) * 1000)
+    rows = len(json.loads(answer)["results"][0]["series"][0]["values"])
+    print(
+        f"  InfluxDB, a chart of {rows} windows as JSON over HTTP: median {statistics.median(times):.1f} ms, "
+        f"{min(times):.1f}…{max(times):.1f}; {statistics.mean(costs):.1f} ms of CPU in the mean"
+    )
