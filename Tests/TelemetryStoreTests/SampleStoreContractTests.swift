@@ -1,10 +1,10 @@
 import BrokerCore
 import DeviceProtocol
 import TelemetryModel
-import TelemetryStore
 import Testing
 
-/// What every `SampleStore` promises; runs against SQLite, and would run against another.
+/// What every `SampleStore` promises, asked through the port alone: ``StoreFixture/port()`` says whose
+/// promises they are.
 @Suite("Sample store contract")
 struct SampleStoreContractTests {
   private let fixture: StoreFixture
@@ -25,7 +25,7 @@ struct SampleStoreContractTests {
 
   @Test("An empty store opens empty")
   func empty() async throws {
-    let store = try fixture.store()
+    let store = try fixture.port()
     let contents = try await store.open()
     #expect(contents.lastCommit == CommitNumber(0))
     #expect(contents.series.isEmpty)
@@ -35,7 +35,7 @@ struct SampleStoreContractTests {
 
   @Test("What was committed is there after the store is opened again")
   func reopened() async throws {
-    let first = try fixture.store()
+    let first = try fixture.port()
     _ = try await first.open()
     var batch = fixture.batch(
       1, new: [try fixture.series(1, "temp")], [(0, 20), (1000, 21)], acked: 2)
@@ -52,7 +52,7 @@ struct SampleStoreContractTests {
     try await first.commit(batch)
     try await first.close()
 
-    let second = try fixture.store()
+    let second = try fixture.port()
     let contents = try await second.open()
     #expect(contents.lastCommit == CommitNumber(1))
     #expect(contents.series == batch.newSeries)
@@ -67,7 +67,7 @@ struct SampleStoreContractTests {
 
   @Test("A batch that cannot be written leaves nothing of itself")
   func atomic() async throws {
-    let store = try fixture.store()
+    let store = try fixture.port()
     _ = try await store.open()
     try await store.commit(
       fixture.batch(1, new: [try fixture.series(1, "temp")], [(0, 20)], acked: 1))
@@ -82,7 +82,7 @@ struct SampleStoreContractTests {
 
   @Test("Pages follow each other without a hole or a repeat, readings of one time among them")
   func pages() async throws {
-    let store = try fixture.store()
+    let store = try fixture.port()
     _ = try await store.open()
     let readings = (0..<50).map { ($0 / 4 * 100, Double($0)) }
     try await store.commit(
@@ -105,7 +105,7 @@ struct SampleStoreContractTests {
 
   @Test("Texts stand among numbers by time, as of a commit, on pages of any length")
   func texts() async throws {
-    let store = try fixture.store()
+    let store = try fixture.port()
     _ = try await store.open()
     var random = Seeded(11)
     var right: [(time: Timestamp, isText: Bool, place: Int, commit: Int64)] = []
@@ -149,7 +149,7 @@ struct SampleStoreContractTests {
 
   @Test("Windows hold the readings of their span, whatever order those came in")
   func windows() async throws {
-    let store = try fixture.store()
+    let store = try fixture.port()
     _ = try await store.open()
     try await store.commit(
       fixture.batch(
@@ -171,7 +171,7 @@ struct SampleStoreContractTests {
 
   @Test("A window counts if it begins in the span asked for")
   func windowBounds() async throws {
-    let store = try fixture.store()
+    let store = try fixture.port()
     _ = try await store.open()
     try await store.commit(
       fixture.batch(1, new: [try fixture.series(1, "temp")], [(0, 1), (1500, 2), (2100, 3)]))
@@ -185,7 +185,7 @@ struct SampleStoreContractTests {
 
   @Test("What was committed after a commit can be asked for alone")
   func sinceCommit() async throws {
-    let store = try fixture.store()
+    let store = try fixture.port()
     _ = try await store.open()
     try await store.commit(fixture.batch(1, new: [try fixture.series(1, "temp")], [(5000, 1)]))
     try await store.commit(fixture.batch(2, [(100, 2)]))
@@ -196,7 +196,7 @@ struct SampleStoreContractTests {
 
   @Test("Pages can be held at one commit, whatever is committed while they are read")
   func throughCommit() async throws {
-    let store = try fixture.store()
+    let store = try fixture.port()
     _ = try await store.open()
     try await store.commit(
       fixture.batch(1, new: [try fixture.series(1, "temp")], [(0, 1), (3000, 4), (3000, 5)]))
@@ -220,7 +220,7 @@ struct SampleStoreContractTests {
 
   @Test("Operators' labels are kept beside the device's own, and go when it is forgotten")
   func operatorLabels() async throws {
-    let store = try fixture.store()
+    let store = try fixture.port()
     _ = try await store.open()
     let device = StoredDevice(
       id: fixture.pi, labels: ["site": "lab"], agent: nil, lastSeen: fixture.start)
@@ -242,22 +242,5 @@ struct SampleStoreContractTests {
     batch.devices = [device]
     try await store.commit(batch)
     #expect(try await store.open().devices == [device])
-  }
-
-  @Test("A file that is no store is refused in words, and left as it is")
-  func noStore() async throws {
-    let text = Array("This is not a database, and it is longer than a header is.\n".utf8)
-    try TextFile.write(text, to: fixture.path)
-    do {
-      let store = try fixture.store()
-      _ = try await store.open()
-      Issue.record("opened")
-    } catch let error as StoreError {
-      guard case .unusable = error else {
-        Issue.record("not called unusable: \(error)")
-        return
-      }
-    }
-    #expect(try TextFile.read(fixture.path) == text)
   }
 }

@@ -139,4 +139,21 @@ struct StoreDamageTests {
     await running.value
     try await store.close()
   }
+
+  @Test("A file that is no store is refused in words, and left as it is")
+  func noStore() async throws {
+    let text = Array("This is not a database, and it is longer than a header is.\n".utf8)
+    try TextFile.write(text, to: fixture.path)
+    do {
+      let store = try fixture.store()
+      _ = try await store.open()
+      Issue.record("opened")
+    } catch let error as StoreError {
+      guard case .unusable = error else {
+        Issue.record("not called unusable: \(error)")
+        return
+      }
+    }
+    #expect(try TextFile.read(fixture.path) == text)
+  }
 }

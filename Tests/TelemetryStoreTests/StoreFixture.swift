@@ -26,6 +26,9 @@ final class StoreFixture: Sendable {
     try SQLiteStore(path: path, configuration: configuration)
   }
 
+  /// The store as its callers know it; every call opens what the one before has closed.
+  func port() throws -> any SampleStore { try store() }
+
   func series(_ number: Int64, _ metric: String, unit: String? = "Cel") throws -> Series {
     Series(id: SeriesID(number), device: pi, metric: try MetricName(metric), unit: unit)
   }
