@@ -170,6 +170,22 @@ struct IngestPipelineTests {
     #expect(try await stored() == [2, 3])
   }
 
+  @Test("A commit takes so many records and no more; what is left goes into the next ones")
+  func commitSize() async throws {
+    var configuration = IngestPipeline.Configuration()
+    configuration.maxCommitRecords = 4
+    let origin = Origin()
+    let packs = (1...7 as ClosedRange<UInt64>).map { seq in
+      (seq, (0..<2).map { record("temp", Double(seq), at: Int(seq) * 2 + $0) })
+    }
+    try await run(packs, origin: origin, configuration: configuration)
+    #expect(origin.acked.withLock { $0 } == SequenceRanges(upTo: 7))
+    let store = try fixture.store()
+    #expect(try await store.open().lastCommit == CommitNumber(4))
+    try await store.close()
+    #expect(try await stored() == (1...7).flatMap { [Double($0), Double($0)] })
+  }
+
   @Test("A full queue refuses packs instead of growing")
   func bounded() async throws {
     var configuration = IngestPipeline.Configuration()

@@ -13,6 +13,8 @@ package actor IngestPipeline {
   package struct Configuration: Sendable {
     /// How long the first pack of a batch waits for company. An ack is due within 250 ms.
     package var commitInterval: Duration = .milliseconds(25)
+    /// With so many records a commit waits no longer, and takes no more packs.
+    package var maxCommitRecords = 100_000
     /// The most records that may wait for a commit before links are told to come back later.
     package var maxQueuedRecords = 1_000_000
     /// How far ahead of the broker's clock a reading may be.
@@ -63,7 +65,8 @@ package actor IngestPipeline {
     self.logger = logger
     self.now = now
     self.committed = committed
-    queue = IngestQueue(maxRecords: configuration.maxQueuedRecords)
+    queue = IngestQueue(
+      maxRecords: configuration.maxQueuedRecords, maxCommitRecords: configuration.maxCommitRecords)
   }
 
   /// What a device's new link decodes its packs with; from any thread.
@@ -114,10 +117,18 @@ package actor IngestPipeline {
   /// would not take it within `retryInterval` of being told to stop.
   package func run() async {
     for await _ in queue.rings {
-      try? await Task.sleep(for: configuration.commitInterval)
+      if !queue.isFull { try? await Task.sleep(for: configuration.commitInterval) }
       await commit(queue.drain(), final: false)
     }
-    await commit(queue.drain(), final: true)
+    var takesData = true
+    while !queue.isEmpty {
+      let contents = queue.drain()
+      if takesData {
+        takesData = await commit(contents, final: true)
+      } else {
+        for change in contents.changes { change.done(false) }
+      }
+    }
   }
 
   /// Takes nothing more and lets ``run()`` end once all is written; from any thread.
@@ -125,14 +136,16 @@ package actor IngestPipeline {
     queue.close()
   }
 
-  private func commit(_ contents: IngestQueue.Contents, final: Bool) async {
-    guard !contents.isEmpty else { return }
+  /// False where the store would not take it and the broker is stopping.
+  @discardableResult
+  private func commit(_ contents: IngestQueue.Contents, final: Bool) async -> Bool {
+    guard !contents.isEmpty else { return true }
     let assembly = await assemble(contents, final: final)
     let began = ContinuousClock.now
     if !assembly.batch.isEmpty {
       guard await write(assembly.batch, final: final) else {
         for change in contents.changes { change.done(false) }
-        return
+        return false
       }
       lastCommit = assembly.batch.commit
     }
@@ -157,6 +170,7 @@ package actor IngestPipeline {
     for ack in assembly.acks {
       ack.origin.packsCommitted(ack.ranges)
     }
+    return true
   }
 
   private func assemble(
