@@ -27,15 +27,21 @@ struct StoreDamageTests {
     ).rows.map { $0.values[0] }
   }
 
-  @Test("A damaged block is an error for who reads it, and said; commits go on, nothing is lost")
+  @Test(
+    """
+    A damaged block is an error for who reads it, and said; commits and folds go on, nothing is lost, \
+    and once the block is whole all is as it was
+    """)
   func damagedBlock() async throws {
     var configuration = SQLiteStore.Configuration()
     configuration.maintainsItself = false
     configuration.foldReadings = 1
+    configuration.sweepInterval = .zero
     let store = try fixture.store(configuration)
     _ = try await store.open()
+    let series = [try fixture.series(1, "temp"), try fixture.series(2, "hum")]
     try await store.commit(
-      fixture.batch(1, new: [try fixture.series(1, "temp")], (0..<50).map { ($0 * 1_000, 1) }))
+      fixture.batch(1, new: series, (0..<50).map { ($0 * 1_000, 1) }))
     try await store.fold()
     #expect(try await store.usage().problem == nil)
     let whole = try await store.pool.write { db in
@@ -48,15 +54,82 @@ struct StoreDamageTests {
     await #expect(throws: StoreError.self) { try await rows(store) }
     await store.maintain()
     #expect(try await store.usage().problem?.contains("damaged") == true)
-    try await store.commit(fixture.batch(2, [(100_000, 2)]))
-    await store.maintain()
-    #expect(try await store.usage().unfoldedReadings == 1)
-    try await store.pool.write { db in
-      try db.execute(sql: "UPDATE tail SET data = ?", arguments: [whole])
+    for commit in 2...4 as ClosedRange<Int64> {
+      try await store.commit(fixture.batch(commit, [(Int(commit) * 100_000, Double(commit))]))
+      await store.maintain()
+      #expect(try await store.usage().unfoldedReadings == 0)
     }
+    try await store.commit(fixture.batch(5, series: 2, [(0, 7)]))
     await store.maintain()
+    await #expect(throws: StoreError.self) { try await rows(store) }
+    try await store.close()
+
+    let again = try fixture.store(configuration)
+    _ = try await again.open()
+    try await again.pool.write { db in
+      try db.execute(sql: "UPDATE tail SET data = ? WHERE series = 1", arguments: [whole])
+    }
+    let right = Array(repeating: 1, count: 50) + [2, 3, 4] as [Double?]
+    #expect(try await rows(again) == right)
+    #expect(try await minutes(again) == 53)
+    try await again.commit(fixture.batch(6, [(600_000, 5)]))
+    await again.maintain()
+    #expect(try await rows(again) == right + [5])
+    #expect(try await minutes(again) == 54)
+    let left = try await again.pool.read {
+      try Int.fetchOne($0, sql: "SELECT count(*) FROM parked")
+    }
+    #expect(left == 0)
+    try await again.close()
+  }
+
+  private func minutes(_ store: SQLiteStore) async throws -> Double {
+    try await store.history(
+      HistoryRequest(
+        series: [SeriesID(1)], from: .distantPast, to: .distantFuture, resolution: .m1,
+        functions: [.count], limitRows: 1_000)
+    ).rows.reduce(0) { $0 + ($1.values[0] ?? 0) }
+  }
+
+  @Test("A damaged window holds up its own series alone; what is too old goes, read or not")
+  func damagedWindow() async throws {
+    var configuration = SQLiteStore.Configuration()
+    configuration.maintainsItself = false
+    let now = fixture.start + .seconds(3_600)
+    let store = try SQLiteStore(
+      path: fixture.path, configuration: configuration, now: { now })
+    _ = try await store.open()
+    let series = [try fixture.series(1, "temp"), try fixture.series(2, "hum")]
+    var batch = fixture.batch(1, new: series, (0..<1_000).map { ($0 * 1_000, 1) })
+    batch.samples += (0..<1_000).map {
+      Sample(series: SeriesID(2), time: fixture.start + .seconds($0), value: 2)
+    }
+    try await store.commit(batch)
+    try await store.fold()
+    try await store.pool.write { db in
+      try db.execute(
+        sql: "UPDATE window SET data = zeroblob(40) WHERE id >> 35 = 1 AND (id >> 32) & 7 = 2")
+    }
+    // Late, into windows that are stored.
+    batch = fixture.batch(2, [(5_500, 9)])
+    batch.samples.append(
+      Sample(series: SeriesID(2), time: fixture.start + .milliseconds(5_500), value: 9))
+    try await store.commit(batch)
+    try await store.fold()
+    #expect(try await store.usage().problem?.contains("damaged") == true)
     #expect(try await store.usage().unfoldedReadings == 0)
-    #expect(try await rows(store) == Array(repeating: 1, count: 50) + [2])
+    #expect(try await rows(store).filter { $0 == 9 }.count == 1)
+    let counts = try await store.windows(
+      of: [SeriesID(2)], resolution: .d1, from: .distantPast, to: .distantFuture, withSketch: true)
+    #expect(counts.entries.reduce(0) { $0 + $1.summary.aggregate.count } == 1_001)
+    try await store.close()
+    let later = now + .seconds(40 * 86_400)
+    let aged = try SQLiteStore(
+      path: fixture.path, configuration: configuration, now: { later })
+    _ = try await aged.open()
+    try await aged.sweep()
+    #expect(try await rows(aged).isEmpty)
+    try await aged.close()
     try await store.close()
   }
 

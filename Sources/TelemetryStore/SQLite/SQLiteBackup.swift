@@ -106,7 +106,7 @@ package enum SQLiteBackup {
   private static func readings(_ db: Database) throws -> Int {
     let progress = try SQLiteProgress.fetch(db)
     var readings = 0
-    for table in ["chunk", "tail"] {
+    for table in ["chunk", "tail", "parked"] {
       let rows = try Row.fetchCursor(
         db, sql: "SELECT count, data FROM \(table) WHERE data IS NOT NULL")
       while let row = try rows.next() {

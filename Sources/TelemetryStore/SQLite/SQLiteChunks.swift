@@ -74,6 +74,16 @@ struct SQLiteChunks {
     return tail.readings
   }
 
+  /// Closes a series' tail for good without reading it.
+  func dropTail(of series: SeriesID) throws {
+    try db.cachedStatement(
+      sql: """
+        UPDATE tail SET boundary = max(coalesce(boundary, last), last), first = NULL, last = NULL,
+          count = 0, data = NULL WHERE series = ? AND last IS NOT NULL
+        """
+    ).execute(arguments: [series.number])
+  }
+
   private func write(
     _ tail: SeriesFold.Chunk?, boundary: Timestamp?, _ series: SeriesID
   ) throws {

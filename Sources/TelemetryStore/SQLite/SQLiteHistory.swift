@@ -10,6 +10,7 @@ struct SQLiteHistory {
   private let chunks: SQLiteChunks
   private let windows: SQLiteWindows
   private let texts: SQLiteTexts
+  private let parking: SQLiteParking
   private let withSketch: Bool
 
   /// The view must have been taken before the snapshot, and hold every commit that this is folded to.
@@ -20,6 +21,7 @@ struct SQLiteHistory {
     chunks = SQLiteChunks(db: db)
     windows = SQLiteWindows(db: db)
     texts = SQLiteTexts(db: db)
+    parking = SQLiteParking(db: db)
   }
 
   func page(_ request: HistoryRequest) throws -> HistoryPage {
@@ -150,7 +152,8 @@ struct SQLiteHistory {
     throughCommit: CommitNumber? = nil, _ body: (Reading) throws -> Bool
   ) throws {
     let folded = progress.folded(series)
-    var fresh = view.readings(
+    var fresh = sinceCommit == nil ? try parking.readings(of: series) : []
+    fresh += view.readings(
       of: series, after: max(folded, sinceCommit ?? folded), through: throughCommit)
     fresh.removeAll { $0.time < from || $0.time >= to }
     fresh.sortByTime()
@@ -193,13 +196,14 @@ struct SQLiteHistory {
       withSketch: withSketch, body)
   }
 
-  /// What the open tail and the head add to stored windows.
+  /// What the open tail, readings beside damaged blocks and the head add to stored windows.
   private func open(
     _ series: SeriesID, _ resolution: Resolution, _ span: WindowSpan
   ) throws -> [StoredWindow] {
     var windows = TumblingWindows(resolution, withSketch: withSketch)
     let tail = try chunks.tail(of: series, from: span.first, to: span.end)?.readings ?? []
-    for reading in tail + view.readings(of: series, after: progress.folded(series))
+    let parked = try parking.readings(of: series)
+    for reading in tail + parked + view.readings(of: series, after: progress.folded(series))
     where reading.time >= span.first && reading.time < span.end {
       windows.add(reading.value, at: reading.time)
     }

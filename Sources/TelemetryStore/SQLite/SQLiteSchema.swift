@@ -12,6 +12,7 @@ import GRDB
 /// tail      folded readings of each series that no chunk and no window holds yet
 /// chunk     older readings, compressed, hundreds to a row; those of a series do not overlap
 /// text      readings of text and bytes, one row each: they are few, and seldom like each other
+/// parked    readings that cannot be folded, because a block which they belong to is damaged
 /// window    aggregates of all readings that are, or were, in chunks; hundreds to a row
 /// command   what devices were told to do, and where each stands
 /// rollout   one command for many devices, and where it stands
@@ -38,6 +39,9 @@ enum SQLiteSchema {
     }
     migrator.registerMigration("4: readings of text and bytes") { db in
       try db.execute(sql: textTable)
+    }
+    migrator.registerMigration("5: readings beside damaged blocks") { db in
+      try db.execute(sql: parkedTable)
     }
     migrator.registerMigration("commands and their audit") { db in
       try db.execute(sql: commandTables)
@@ -90,6 +94,17 @@ enum SQLiteSchema {
       value REAL NOT NULL
     ) STRICT;
     CREATE INDEX sampleBySeries ON sample (series, time, value);
+    """
+
+  private static let parkedTable = """
+    CREATE TABLE parked (
+      id INTEGER PRIMARY KEY NOT NULL,
+      series INTEGER NOT NULL,
+      last INTEGER NOT NULL,
+      count INTEGER NOT NULL,
+      data BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX parkedBySeries ON parked (series, last);
     """
 
   private static let textTable = """

@@ -12,6 +12,8 @@ extension SQLiteStore {
     var problem: String?
     /// What was found damaged last, and when: it may lie where nobody reads for hours.
     var damage: (text: String, seen: Timestamp)?
+    /// Series whose readings are kept aside until the next sweep; then folding is tried again.
+    var damagedSeries: Set<SeriesID> = []
     var lastSweep: Timestamp?
     var readingsGivenUp: UInt64 = 0
   }
@@ -76,7 +78,7 @@ extension SQLiteStore {
     var slice: Slice
     repeat {
       try Task.checkCancellation()
-      slice = try await foldSlice(through: last)
+      slice = try await foldSliceAroundDamage(through: last)
       head.drop(slice.series, upTo: slice.target)
       if slice.isLast { head.forgetArrivals(upTo: slice.target) }
       // A fold that was going on, from before a restart perhaps, comes to its end first.
@@ -84,8 +86,22 @@ extension SQLiteStore {
     try await clearJournal()
   }
 
+  /// One slice. Where a series turns out to be damaged, nothing of the slice was written: it is done
+  /// again, with that series' readings kept aside.
+  private func foldSliceAroundDamage(through last: CommitNumber) async throws -> Slice {
+    while true {
+      do {
+        return try await foldSlice(through: last)
+      } catch let damaged as DamagedSeries {
+        bookkeeping.withLock { _ = $0.damagedSeries.insert(damaged.series) }
+        noteDamage(StoreError(damaged.damage, path: path).description)
+      }
+    }
+  }
+
   private func foldSlice(through last: CommitNumber) async throws -> Slice {
     let keptSince = keptSince()
+    let damaged = bookkeeping.withLock { $0.damagedSeries }
     return try await write { [head, configuration] db in
       let end = ContinuousClock.now + configuration.slice
       var progress = try SQLiteProgress.fetch(db)
@@ -97,14 +113,23 @@ extension SQLiteStore {
       }
       let chunks = SQLiteChunks(db: db)
       let windows = SQLiteWindows(db: db)
+      let parking = SQLiteParking(db: db)
       var done: [SeriesID] = []
       var next = head.nextSeries(from: progress.next)
       while let series = next, ContinuousClock.now < end || done.isEmpty {
         let readings = head.view(of: [series])
           .readings(of: series, after: progress.folded, through: progress.target)
-        if !readings.isEmpty {
-          let closed = try chunks.fold(readings, into: series)
-          try windows.add(closed, to: series, keptSince: keptSince)
+        if damaged.contains(series) {
+          try parking.park(readings, of: series)
+        } else if !readings.isEmpty {
+          do {
+            let parked = try parking.readings(of: series)
+            let closed = try chunks.fold(parked + readings, into: series)
+            try windows.add(closed, to: series, keptSince: keptSince)
+            if !parked.isEmpty { try parking.delete(series) }
+          } catch let damage as DamagedBlob {
+            throw DamagedSeries(series: series, damage: damage)
+          }
         }
         done.append(series)
         progress.next = SeriesID(series.number + 1)

@@ -59,6 +59,7 @@ extension SQLiteStore {
     let isDue = bookkeeping.withLock { state in
       if let last = state.lastSweep, now - last < configuration.sweepInterval { return false }
       state.lastSweep = now
+      state.damagedSeries = []
       return true
     }
     if isDue { try await sweep() }
@@ -91,13 +92,19 @@ extension SQLiteStore {
       sql: "DELETE FROM chunk WHERE series = ? AND first < ? AND last < ?"
     ).execute(arguments: [series.number, rawSince.microseconds, rawSince.microseconds])
     try SQLiteTexts(db: db).delete(series, before: rawSince)
+    try SQLiteParking(db: db).delete(series, endingBefore: rawSince)
     let chunks = SQLiteChunks(db: db)
     let tailEnd = try Int64.fetchOne(
       db.cachedStatement(sql: "SELECT last FROM tail WHERE series = ?"),
       arguments: [series.number])
     if let tailEnd, tailEnd < rawSince.microseconds {
-      try SQLiteWindows(db: db).add(
-        try chunks.giveUpTail(of: series), to: series, keptSince: keptSince)
+      do {
+        try SQLiteWindows(db: db).add(
+          try chunks.giveUpTail(of: series), to: series, keptSince: keptSince)
+      } catch is DamagedBlob {
+        // Too old to be kept, and whoever read it was told.
+        try chunks.dropTail(of: series)
+      }
     }
     for level in WindowLevel.allCases {
       let kept = keptSince(level)

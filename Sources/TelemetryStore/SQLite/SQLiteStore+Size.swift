@@ -85,9 +85,10 @@ extension SQLiteStore {
     let oldest = "FROM chunk WHERE id IN (SELECT id FROM chunk ORDER BY id LIMIT 200)"
     let readings = try Int64.fetchOne(db, sql: "SELECT sum(count) \(oldest)") ?? 0
     guard readings > 0 else {
-      let texts = try SQLiteTexts(db: db).deleteOldest(before: nil)
-      guard texts > 0 else { return GivenUp(windowRows: try giveUpWindows(db)) }
-      return GivenUp(readings: UInt64(texts))
+      let others =
+        try SQLiteTexts(db: db).deleteOldest(before: nil) + SQLiteParking(db: db).deleteOldest()
+      guard others > 0 else { return GivenUp(windowRows: try giveUpWindows(db)) }
+      return GivenUp(readings: UInt64(others))
     }
     try db.execute(sql: "DELETE \(oldest)")
     let left = try Int64.fetchOne(db, sql: "SELECT first FROM chunk ORDER BY id LIMIT 1")

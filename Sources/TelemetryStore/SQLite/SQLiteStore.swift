@@ -283,7 +283,7 @@ package final class SQLiteStore: SampleStore {
   }
 
   /// Whoever finds damage gets an error; operators are to hear of it too.
-  private func noteDamage(_ text: String) {
+  func noteDamage(_ text: String) {
     let now = now()
     let isNew = bookkeeping.withLock { state in
       defer { state.damage = (text, now) }
