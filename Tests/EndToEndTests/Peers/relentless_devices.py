@@ -1,8 +1,8 @@
 """Devices that measure without a pause while their broker is killed, independent of Hawser's own code.
 
-Each device sends packs of ten readings as fast as the window lets it: most of them of now, some late
-by up to ten hours, none of them in order within a pack. It keeps each until it is acked and sends it
-again over the next link. Once the file `--stop` names is there, the devices measure nothing more, wait
+Each device sends packs of ten readings and a text as fast as the window lets it: most of them of now,
+some late by up to ten hours, none of them in order within a pack. It keeps each until it is acked and
+sends it again over the next link. Once the file `--stop` names is there, the devices measure nothing more, wait
 for their last acks, and ask the broker's history for everything: each reading must be there once, and
 every window must be what its readings say. Writes JSON lines: `{"acked": N}` now and then, at the end
 `{"checked": {"readings": N, "windows": N}}` or `{"wrong": "…"}`.
@@ -55,6 +55,7 @@ class Device:
         self.acked = set()
         # Metric -> [(time in ms, value)], everything ever measured.
         self.readings = {f"m{index}": [] for index in range(METRICS)}
+        self.texts = []
         self.used = {metric: set() for metric in self.readings}
 
     def stopped(self):
@@ -83,6 +84,10 @@ class Device:
             ][index % 5]()
             self.readings[metric].append((moment, float(value)))
             pack.append({"n": metric, "v": value, "t": moment / 1000})
+        # As late as the last of them; its number tells it from others of that moment.
+        text = f"état {self.made}: \"{'open' if late else 'shut'}\""
+        self.texts.append((moment, text))
+        pack.append({"n": "state", "vs": text, "t": moment / 1000})
         self.random.shuffle(pack)
         self.packs[self.made] = ("backfill" if late else "live", pack)
 
@@ -210,6 +215,10 @@ def check_window(row, readings):
 def check(devices, history):
     counts = {"readings": 0, "windows": 0}
     for device in devices:
+        texts = [(round(row[1] * 1000), row[2]) for row in history.rows(device.name, "state", "raw")]
+        if sorted(texts) != sorted(device.texts):
+            return f"{device.name}: {len(texts)} texts, not {len(device.texts)}"
+        counts["readings"] += len(texts)
         for metric, readings in device.readings.items():
             stored = [(round(row[1] * 1000), row[2])
                       for row in history.rows(device.name, metric, "raw")]
