@@ -178,7 +178,7 @@ struct StorePropertyTests {
             $0.values.min(),
           ]
         }, "\(place), rows of \(resolution) of \(series)")
-    let sums: [AggregateFunction] = [.sum, .mean, .stddev]
+    let sums: [AggregateFunction] = [.sum, .mean, .stddev] + (withSketch ? [.p50, .p95] : [])
     let means = try await store.history(
       HistoryRequest(
         series: [series], from: from, to: to, resolution: resolution, functions: sums,

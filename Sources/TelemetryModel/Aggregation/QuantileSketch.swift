@@ -50,6 +50,14 @@ package struct QuantileSketch: Hashable, Sendable {
     }
   }
 
+  /// What a sketch answers where a reading is asked for: what stands for its bucket, within 1 % of it.
+  package static func value(for reading: Double) -> Double {
+    let magnitude = reading.magnitude
+    guard magnitude >= .leastNormalMagnitude else { return 0 }
+    let value = SketchMapping.value(of: SketchMapping.index(of: magnitude))
+    return reading < 0 ? -value : value
+  }
+
   /// Takes all readings of another sketch.
   package mutating func merge(_ other: QuantileSketch) {
     zeroCount = zeroCount.addingSaturating(other.zeroCount)

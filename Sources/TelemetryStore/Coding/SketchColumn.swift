@@ -51,29 +51,59 @@ enum SketchColumn {
     return low
   }
 
-  private static func derived(_ aggregate: Aggregate, low: UInt64?) -> QuantileSketch {
+  fileprivate static func derived(_ aggregate: Aggregate, low: UInt64?) -> QuantileSketch {
     var sketch = QuantileSketch()
     guard aggregate.count > 0 else { return sketch }
-    let low = low ?? (aggregate.count == 2 ? 1 : aggregate.count)
+    let low = low ?? usualLow(aggregate.count)
     sketch.add(aggregate.min, times: min(low, aggregate.count))
     sketch.add(aggregate.max, times: aggregate.count - min(low, aggregate.count))
     return sketch
   }
 
-  static func read(
-    _ aggregate: Aggregate, from reader: inout ByteReader?
-  ) throws -> QuantileSketch {
-    guard let tag = try reader?.byte() else { return QuantileSketch() }
-    switch tag {
-    case 0: return derived(aggregate, low: nil)
-    case 1: return derived(aggregate, low: try reader?.varint())
+  /// How many readings lie where the smallest does, where nothing else is said.
+  fileprivate static func usualLow(_ count: UInt64) -> UInt64 { count == 2 ? 1 : count }
+}
+
+/// A sketch as its column holds it. Made whole only where it is to be merged; a chart's percentiles are
+/// mostly told by the window's extremes and one number.
+enum StoredSketch {
+  /// So many readings lie where the smallest does, all others where the largest does.
+  case extremes(low: UInt64)
+  case own(QuantileSketch)
+
+  /// Reads the sketch of the next window, which has `count` readings.
+  init(from reader: inout ByteReader, count: UInt64) throws {
+    switch try reader.byte() {
+    case 0: self = .extremes(low: SketchColumn.usualLow(count))
+    case 1: self = .extremes(low: try reader.varint())
     default:
-      let length = try reader?.count(limit: 1 << 20) ?? 0
-      let own = try reader?.part(length)
-      guard let own, let sketch = QuantileSketch(decoding: Array(own).span) else {
+      let own = try reader.part(try reader.count(limit: 1 << 20))
+      guard let sketch = QuantileSketch(decoding: Array(own).span) else {
         throw DamagedBlob(what: "a sketch")
       }
-      return sketch
+      self = .own(sketch)
     }
+  }
+
+  /// The sketch itself.
+  func whole(_ aggregate: Aggregate) -> QuantileSketch {
+    switch self {
+    case .extremes(let low): SketchColumn.derived(aggregate, low: low)
+    case .own(let sketch): sketch
+    }
+  }
+
+  /// What ``WindowSummary`` says of a quantile (0…1), without the sketch where it is not needed.
+  func value(at quantile: Double, count: UInt64, min: Double, max: Double) -> Double? {
+    let value: Double?
+    switch self {
+    case .extremes(let low):
+      guard count > 0 else { return nil }
+      let rank = (quantile * Double(count - 1)).rounded(.down)
+      value = QuantileSketch.value(for: rank < Double(low) ? min : max)
+    case .own(let sketch): value = sketch.value(at: quantile)
+    }
+    // The true quantile lies between the extremes, which are known exactly.
+    return value.map { Swift.min(Swift.max($0, min), max) }
   }
 }

@@ -41,7 +41,7 @@ enum WindowBlob {
       self.rawValue = rawValue
     }
 
-    /// What functions are read from.
+    /// What functions are read from; percentiles from the sketches besides.
     init(for functions: [AggregateFunction]) {
       self = []
       for function in functions {
@@ -51,7 +51,7 @@ enum WindowBlob {
         case .sum, .mean: insert(.sum)
         case .min, .max: insert(.extremes)
         case .stddev: formUnion([.sum, .spread])
-        case .p50, .p90, .p95, .p99: formUnion(.all)
+        case .p50, .p90, .p95, .p99: insert(.extremes)
         }
       }
     }
@@ -116,7 +116,10 @@ enum WindowBlob {
     for index in 0..<columns.count {
       let aggregate = columns.aggregate(at: index)
       var sketch: QuantileSketch?
-      if sketchReader != nil { sketch = try SketchColumn.read(aggregate, from: &sketchReader) }
+      if var reader = sketchReader {
+        sketch = try StoredSketch(from: &reader, count: aggregate.count).whole(aggregate)
+        sketchReader = reader
+      }
       windows.append(
         StoredWindow(
           start: columns.start(at: index),

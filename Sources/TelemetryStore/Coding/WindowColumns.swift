@@ -66,9 +66,31 @@ struct WindowColumns {
       lastTime: Timestamp(microseconds: starts[index] &+ times.last[index]))
   }
 
-  /// What a function says of a window, as ``WindowSummary`` does; nil for percentiles, whose sketches
-  /// are elsewhere.
-  func value(of function: AggregateFunction, at index: Int) -> Double? {
+  /// Hands out what functions say of each window, in order, until told to stop; false where it was.
+  /// `sketches` is their blob, for percentiles.
+  func forEach(
+    _ functions: [AggregateFunction], sketches: UnsafeRawBufferPointer?,
+    _ body: (Timestamp, [Double?]) throws -> Bool
+  ) throws -> Bool {
+    var reader = try sketches.map { try ByteReader(sealed: $0, WindowBlob.what) }
+    for index in 0..<count {
+      var sketch: StoredSketch?
+      if var next = reader {
+        sketch = try StoredSketch(from: &next, count: counts[index])
+        reader = next
+      }
+      let said = functions.map { function in
+        guard let quantile = function.quantile else { return value(of: function, at: index) }
+        return sketch?.value(
+          at: quantile, count: counts[index], min: values[index].min, max: values[index].max)
+      }
+      guard try body(start(at: index), said) else { return false }
+    }
+    return true
+  }
+
+  /// What a function says of a window, as ``WindowSummary`` does; nil for percentiles.
+  private func value(of function: AggregateFunction, at index: Int) -> Double? {
     guard counts[index] > 0 else { return nil }
     return switch function {
     case .first: values[index].first

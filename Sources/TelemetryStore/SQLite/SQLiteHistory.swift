@@ -87,7 +87,7 @@ struct SQLiteHistory {
     }
     var from = request.from
     if let after, let length = request.resolution.length { from = max(from, after.time + length) }
-    if !withSketch, let level = WindowLevel(request.resolution) {
+    if let level = WindowLevel(request.resolution) {
       guard let span = WindowSpan(request.resolution, from: from, to: request.to) else { return }
       return try windows.forEachValue(
         series, level, from: span.first, to: span.last,

@@ -87,14 +87,15 @@ struct SQLiteWindows {
     }
   }
 
-  /// Visits what functions say of the same windows; none of them percentiles. Windows are put together
-  /// only where there is something to add to them.
+  /// Visits what functions say of the same windows. These are put together only where there is something
+  /// to add to them.
   func forEachValue(
     _ series: SeriesID, _ level: WindowLevel, from: Timestamp, to: Timestamp,
     added: [StoredWindow], functions: [AggregateFunction],
     _ body: (Timestamp, [Double?]) throws -> Bool
   ) throws {
     let wanted = WindowBlob.Columns(for: functions)
+    let withSketch = functions.contains { $0.quantile != nil }
     var added = added[...]
     func visit(_ windows: some Sequence<StoredWindow>) throws -> Bool {
       for window in windows where window.start >= from && window.start <= to {
@@ -104,22 +105,19 @@ struct SQLiteWindows {
       }
       return true
     }
-    let goesOn = try forEachRow(series, level, from: from, to: to, withSketch: false) { row in
+    let goesOn = try forEachRow(series, level, from: from, to: to, withSketch: withSketch) { row in
       let columns = try row.withBytes(at: 0) { try WindowColumns($0, wanted) }
       guard columns.count > 0 else { return true }
       let more = added.take(through: columns.start(at: columns.count - 1))
       guard more.isEmpty else {
-        let windows = try SQLiteWindows.decode(row, withSketch: false, columns: .all)
+        let windows = try SQLiteWindows.decode(row, withSketch: withSketch, columns: .all)
         return try visit(windows.merged(with: more))
       }
-      for index in 0..<columns.count {
-        let start = columns.start(at: index)
-        guard start >= from, start <= to else { continue }
-        guard try body(start, functions.map { columns.value(of: $0, at: index) }) else {
-          return false
+      return try row.withBytes(at: 1) { sketches in
+        try columns.forEach(functions, sketches: withSketch ? sketches : nil) { start, values in
+          start < from || start > to ? true : try body(start, values)
         }
       }
-      return true
     }
     if goesOn { _ = try visit(added) }
   }
