@@ -31,6 +31,10 @@ struct SampleStoreContractTests {
     #expect(contents.series.isEmpty)
     #expect(try await store.history(raw()).rows.isEmpty)
     #expect(try await store.ackedRanges(device: fixture.pi, epoch: "e1").isEmpty)
+    try await store.close()
+    try await store.close()
+    await #expect(throws: StoreError.self) { try await store.history(raw()) }
+    await #expect(throws: StoreError.self) { try await store.commit(fixture.batch(1, [(0, 1)])) }
   }
 
   @Test("What was committed is there after the store is opened again")

@@ -130,7 +130,6 @@ struct StoreDamageTests {
     try await aged.sweep()
     #expect(try await rows(aged).isEmpty)
     try await aged.close()
-    try await store.close()
   }
 
   private final class Origin: PackOrigin {

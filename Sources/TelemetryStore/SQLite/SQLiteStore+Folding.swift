@@ -16,6 +16,7 @@ extension SQLiteStore {
     var damagedSeries: Set<SeriesID> = []
     var lastSweep: Timestamp?
     var readingsGivenUp: UInt64 = 0
+    var isClosed = false
   }
 
   private struct Slice {

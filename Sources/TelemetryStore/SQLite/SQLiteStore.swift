@@ -177,7 +177,7 @@ package final class SQLiteStore: SampleStore {
     }
   }
 
-  /// Moves the write-ahead log into the file and closes it.
+  /// Moves the write-ahead log into the file and closes it; of no effect a second time.
   ///
   /// - Throws: ``StoreError``.
   package func close() async throws {
@@ -187,6 +187,11 @@ package final class SQLiteStore: SampleStore {
     }
     running?.cancel()
     await running?.value
+    let wasClosed = bookkeeping.withLock { state in
+      defer { state.isClosed = true }
+      return state.isClosed
+    }
+    guard !wasClosed else { return }
     try await attempt { [pool] in
       // What is in the write-ahead log goes into the file, so that a copy of it alone is whole.
       _ = try await pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
