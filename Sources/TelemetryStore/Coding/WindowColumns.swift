@@ -73,14 +73,15 @@ struct WindowColumns {
     _ body: (Timestamp, [Double?]) throws -> Bool
   ) throws -> Bool {
     var reader = try sketches.map { try ByteReader(sealed: $0, WindowBlob.what) }
+    let columns = functions.map { (function: $0, quantile: $0.quantile) }
     for index in 0..<count {
       var sketch: StoredSketch?
       if var next = reader {
         sketch = try StoredSketch(from: &next, count: counts[index])
         reader = next
       }
-      let said = functions.map { function in
-        guard let quantile = function.quantile else { return value(of: function, at: index) }
+      let said = columns.map { function, quantile in
+        guard let quantile else { return value(of: function, at: index) }
         return sketch?.value(
           at: quantile, count: counts[index], min: values[index].min, max: values[index].max)
       }

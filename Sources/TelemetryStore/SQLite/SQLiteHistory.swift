@@ -89,6 +89,10 @@ struct SQLiteHistory {
     if let after, let length = request.resolution.length { from = max(from, after.time + length) }
     if let level = WindowLevel(request.resolution) {
       guard let span = WindowSpan(request.resolution, from: from, to: request.to) else { return }
+      // Only for the first series: to reserve again and again is to copy again and again.
+      if rows.isEmpty {
+        rows.reserveCapacity(Int(min(span.count(level), Int64(request.limitRows), 50_000)))
+      }
       return try windows.forEachValue(
         series, level, from: span.first, to: span.last,
         added: try open(series, request.resolution, span), functions: request.functions
@@ -251,5 +255,11 @@ private struct WindowSpan {
     last = resolution.windowStart(of: to)
     if last == to { last = last - length }
     end = last + length
+  }
+
+  /// How many windows there may be; saturates.
+  func count(_ level: WindowLevel) -> Int64 {
+    let (span, overflow) = end.microseconds.subtractingReportingOverflow(first.microseconds)
+    return overflow ? .max : max(0, span / level.lengthMicroseconds)
   }
 }
