@@ -163,7 +163,7 @@ extension EndToEndTests {
         #expect(readOnly.errors.contains("Read-only file system"))
         let store = state.appending(path: "telemetry.sqlite")
         var bytes = try Data(contentsOf: store)
-        for place in 200..<4_000 { bytes[place] ^= 0x55 }
+        for place in 100..<4_096 { bytes[place] ^= 0x55 }
         try bytes.write(to: store)
         let damaged = try workspace.start(
           "damaged", program: Checkout.program("hawser"), ["broker", "--state", "broker-state"])
