@@ -35,7 +35,11 @@ struct AgentService: Service {
     try await withGracefulShutdownHandler {
       try await finished.futureResult.get()
     } onGracefulShutdown: {
-      loop.execute { shell.value.stop() }
+      // Whoever wants it to end does not want it started anew.
+      loop.execute {
+        shell.value.isRestarting = false
+        shell.value.stop()
+      }
     }
     let isRestarting = try await loop.submit { shell.value.isRestarting }.get()
     try await group.shutdownGracefully()

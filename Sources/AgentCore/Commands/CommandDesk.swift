@@ -84,8 +84,11 @@ package struct CommandDesk: Sendable {
   /// The moment at which `tick` must be called; nil while only events matter.
   var deadline: Duration? {
     var moments = running.values.compactMap(\.deadline)
-    moments += queue.compactMap { journal[$0] }.filter { $0.boot == configuration.boot }
-      .map(\.deadline)
+    // Those of another boot wait for the broker's word.
+    if !configuration.boot.isEmpty {
+      moments += queue.compactMap { journal[$0] }.filter { $0.boot == configuration.boot }
+        .map(\.deadline)
+    }
     return moments.min()
   }
 
@@ -139,7 +142,9 @@ package struct CommandDesk: Sendable {
       let result = CommandResult(.cancelled, reason: "cancelled before it came")
       record.phase = .finished(result)
       forgetOld(at: now)
-      if journal.hasRoom { journal.note([record.confirmed], durably: true) }
+      // Cancellations alone must not fill what is for commands.
+      let isRemembered = journal.hasRoom && journal.unnamedCount < journal.limits.maxOpen
+      if isRemembered { journal.note([record.confirmed], durably: true) }
       return (result.state, steps + [.report(.cancelled(id))] + tellFailure())
     }
     switch record.phase {
@@ -223,7 +228,8 @@ package struct CommandDesk: Sendable {
     guard JSONValue.object(request.params).json.count <= configuration.maxParamsBytes else {
       return rejected("the parameters are longer than \(configuration.maxParamsBytes) bytes")
     }
-    if isClosed { return rejected("the agent is stopping") }
+    // With a journal the next agent does it.
+    if isClosed, !journal.isDurable { return rejected("the agent is stopping") }
     if now.monotonic >= deadline(of: request, at: now) {
       return CommandState(state: .finished, outcome: .expired, reason: "it came too late")
     }
@@ -425,7 +431,7 @@ package struct CommandDesk: Sendable {
   private static func isExpired(
     _ record: CommandRecord, boot: String, at now: Moment
   ) -> Bool? {
-    if record.boot == boot { return now.monotonic >= record.deadline }
+    if record.boot == boot, !boot.isEmpty { return now.monotonic >= record.deadline }
     return now.broker.map { $0 >= record.expires }
   }
 

@@ -80,6 +80,9 @@ package struct CommandJournal: Sendable {
   /// All records, in the order in which the commands came.
   package var records: [CommandRecord] { order.compactMap { byID[$0] } }
 
+  /// How many commands are known only because they were cancelled before they came.
+  var unnamedCount: Int { byID.values.count { $0.name.isEmpty } }
+
   /// Whether another command can be taken; asked after `forget`.
   var hasRoom: Bool { order.count < limits.maxRecords && openIDs.count < limits.maxOpen }
 

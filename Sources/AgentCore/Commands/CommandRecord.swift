@@ -40,7 +40,9 @@ package struct CommandRecord: Hashable, Sendable {
     self.id = id
     self.name = name
     self.params = params
-    self.expires = expires
+    // Within what the journal's numbers hold, 250,000 years either way.
+    let bound: Int64 = 8_000_000_000_000_000_000
+    self.expires = Timestamp(microseconds: min(max(expires.microseconds, -bound), bound))
     self.boot = boot
     self.deadline = deadline
   }

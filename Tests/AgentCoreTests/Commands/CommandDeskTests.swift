@@ -317,9 +317,35 @@ struct CommandDeskTests {
     desk.receive("a")
     desk.receive("b")
     #expect(desk.desk.close(at: desk.now).stops == ["a"])
-    #expect(desk.receive("c").answer.state == .rejected)
+    #expect(desk.receive("c").answer.state == .accepted, "for the next agent")
     #expect(desk.end("a", .cancelled).runs.isEmpty)
     #expect(desk.desk.journal["a"]?.result?.reason == "stopped, because the agent was")
     #expect(desk.restart().runs == ["b"])
+    #expect(desk.end("b").runs == ["c"])
+    var forgetful = DeskHarness(folder: nil)
+    _ = forgetful.desk.close(at: forgetful.now)
+    #expect(forgetful.receive("a").answer.state == .rejected)
+  }
+
+  @Test("Cancellations of what never came do not fill the journal")
+  func forgedCancellations() {
+    var limits = CommandJournal.Limits()
+    limits.maxRecords = 20
+    limits.maxOpen = 4
+    var desk = DeskHarness(limits: limits)
+    for number in 0..<100 { desk.cancel("forged-\(number)") }
+    #expect(desk.desk.journal.records.count == 4)
+    #expect(desk.receive("a").answer.state == .running)
+  }
+
+  @Test("Where boots have no name, the broker's time alone says what is too late")
+  func namelessBoot() {
+    var desk = DeskHarness { $0.boot = "" }
+    desk.receive("a", expiresIn: .seconds(60))
+    desk.receive("b", expiresIn: .seconds(600))
+    desk.now.monotonic = .seconds(20)
+    #expect(desk.restart(boot: "", knowsTime: false).runs.isEmpty)
+    desk.now.broker = Timestamp(seconds: 1_800_000_000) + .seconds(90)
+    #expect(desk.tick().runs == ["b"])
   }
 }

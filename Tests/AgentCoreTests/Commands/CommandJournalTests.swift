@@ -129,6 +129,23 @@ struct CommandJournalTests {
     #expect(desk.receive("new").answer.state == .running)
   }
 
+  @Test("Times that nobody can mean are kept without harm")
+  func absurdTimes() {
+    var desk = DeskHarness()
+    for (id, seconds) in [("far", 1e300), ("past", -1e300)] {
+      var request = desk.request(id)
+      request.expires = Timestamp(seconds: seconds)
+      request.remainingSeconds = seconds
+      _ = desk.desk.received(request, at: desk.now)
+    }
+    desk.now.broker = nil
+    desk.cancel("unknown")
+    desk.restart()
+    #expect(!desk.desk.journal.isDamaged)
+    #expect(desk.outcome("far") == .unknown && desk.outcome("past") == nil)
+    #expect(desk.outcome("unknown") == .cancelled)
+  }
+
   @Test("A file that a power cut left unfinished gives way to the one before it")
   func unfinished() throws {
     var desk = DeskHarness()
