@@ -19,6 +19,12 @@ private struct CommandTrial: Decodable {
   var ended: Int?
 }
 
+/// One line that `command_storm.py` wrote.
+private struct StormReport: Decodable {
+  var ordered: Int?
+  var wrong: String?
+}
+
 extension EndToEndTests {
   /// An agent that is killed, with -9, at each step of a command's life.
   @Suite("Commands and kills", .timeLimit(.minutes(5)))
@@ -48,6 +54,30 @@ extension EndToEndTests {
         #expect(killed.contains { $0.outcome == "unknown" && $0.acts == 0 })
         #expect(killed.contains { $0.outcome == "unknown" && $0.acts == 1 })
         #expect(reports.last?.ended == 0)
+      }
+    }
+
+    /// `HAWSER_KILLS` says how often; 12 times where nothing does.
+    @Test(
+      "With broker and agents killed at random, what is told of each command is what was done",
+      .enabled(if: Checkout.runsSlowTests, "config/test.sh --slow and CI run it"))
+    func anyoneAtAnyTime() async throws {
+      let kills = ProcessInfo.processInfo.environment["HAWSER_KILLS"] ?? "12"
+      let seed = Int.random(in: 1...9999)
+      try await Workspace.use { workspace in
+        let folder = workspace.folder.appending(path: "storm")
+        let storm = try workspace.startPeer(
+          "storm", script: "command_storm.py",
+          [
+            "--broker", try Checkout.program("hawser").path, "--agent",
+            try Checkout.program("hawser-agent").path, "--folder", folder.path, "--port",
+            String(try FreePort.pick()), "--kills", kills, "--seed", String(seed),
+          ])
+        let ending = try await storm.end(within: .seconds(280))
+        #expect(ending == .exit(0), "\(storm.transcript)")
+        let reports = storm.reports(StormReport.self)
+        for case let wrong? in reports.map(\.wrong) { Issue.record("seed \(seed): \(wrong)") }
+        #expect(reports.last?.ordered ?? 0 > 10, "\(storm.transcript)")
       }
     }
 
