@@ -63,9 +63,11 @@ enum OutputText {
     return 0
   }
 
+  static let dataPrefix = "data:application/octet-stream;base64,"
+
   /// Bytes that are no text, as a URL that says so (RFC 2397).
   static func dataURL(_ bytes: ArraySlice<UInt8>) -> String {
-    var text = Array("data:application/octet-stream;base64,".utf8)
+    var text = Array(dataPrefix.utf8)
     let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     alphabet.withUTF8Buffer { digits in
       var rest = bytes

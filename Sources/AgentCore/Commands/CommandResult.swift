@@ -50,6 +50,22 @@ package struct CommandResult: Hashable, Sendable {
       outputBytes: outputBytes, reason: reason)
   }
 
+  /// The result with no more output than a message of so many bytes has room for.
+  func fitting(_ bytes: Int) -> CommandResult {
+    var result = self
+    while let output = result.output, result.state.json.json.count + Self.envelopeBytes > bytes {
+      result.outputBytes = outputBytes ?? output.utf8.count
+      // Half of a text is a text; half of what is no text would be nothing.
+      let half = Array(output.utf8.suffix(output.utf8.count / 2))
+      let isText = !output.hasPrefix(OutputText.dataPrefix) && half.count > 64
+      result.output = isText ? OutputText.text(half[...], isCut: true) : nil
+    }
+    return result
+  }
+
+  /// What a message adds to its result, with the longest ids.
+  private static let envelopeBytes = 512
+
   /// The result with texts as long as the wire allows.
   var bounded: CommandResult {
     var result = self

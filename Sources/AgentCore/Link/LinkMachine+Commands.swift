@@ -37,14 +37,30 @@ extension LinkMachine {
   ) -> [LinkAction] {
     let (answer, steps) = desk.received(request, at: moment(now))
     // The answer first, then its progress and its end.
-    return [.send(.response(id: id, .result(answer.json)), on: attempt)] + carry(steps, at: now)
+    return [say(answer, to: id, on: attempt)] + carry(steps, at: now)
   }
 
   mutating func cancelCommand(
     _ id: String, _ command: String, on attempt: LinkAttempt, at now: SampleTime
   ) -> [LinkAction] {
     let (answer, steps) = desk.cancelled(command, at: moment(now))
-    return [.send(.response(id: id, .result(answer.json)), on: attempt)] + carry(steps, at: now)
+    return [say(answer, to: id, on: attempt)] + carry(steps, at: now)
+  }
+
+  private func say(_ answer: CommandState, to id: String, on attempt: LinkAttempt) -> LinkAction {
+    var answer = answer
+    if let outcome = answer.outcome {
+      let result = CommandResult(
+        outcome, exitCode: answer.exitCode, output: answer.output, outputBytes: answer.outputBytes,
+        reason: answer.reason)
+      answer = result.fitting(maxMessageBytes).state
+    }
+    return .send(.response(id: id, .result(answer.json)), on: attempt)
+  }
+
+  /// The longest message that the broker takes.
+  private var maxMessageBytes: Int {
+    link?.welcome?.maxMessageBytes ?? ProtocolLimits.maxMessageBytes
   }
 
   /// The broker answered a request that was none of the link's own.
@@ -116,9 +132,9 @@ extension LinkMachine {
     guard let attempt = link?.attempt, link?.isUp == true else { return [] }
     var actions: [LinkAction] = []
     for command in results.due(desk.unconfirmed, at: now.monotonic) {
-      guard let result = desk.journal[command]?.result, let id = link?.nextRequestID() else {
-        continue
-      }
+      guard let result = desk.journal[command]?.result?.fitting(maxMessageBytes),
+        let id = link?.nextRequestID()
+      else { continue }
       results.sent(command, as: id, on: attempt, at: now.monotonic)
       actions.append(.send(.commandFinished(id: id, result.finished(command)), on: attempt))
       link?.flushed(at: now.monotonic)

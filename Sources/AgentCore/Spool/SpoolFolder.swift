@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The files of a spool on disk. Tests stand in for it to cut the power at any byte.
 package protocol SpoolFolder: AnyObject, Sendable {
@@ -22,6 +23,9 @@ package protocol SpoolFolder: AnyObject, Sendable {
 package final class DiskSpoolFolder: SpoolFolder {
   private let path: String
   private let lock: Int32
+  /// Files that were appended to, and whether a name came or went since the folder was synced: each
+  /// time costs a page of flash.
+  private let entries = Mutex((known: Set<String>(), haveChanged: true))
 
   /// Makes the folder and those above it where they are missing, for this user only, and keeps
   /// other processes out of it.
@@ -85,6 +89,9 @@ package final class DiskSpoolFolder: SpoolFolder {
   /// Writes behind a file's end.
   package func append(_ bytes: [UInt8], to name: String) throws(SpoolFailure) {
     let file = try File("\(path)/\(name)", O_WRONLY | O_CREAT | O_APPEND)
+    entries.withLock { entries in
+      if entries.known.insert(name).inserted { entries.haveChanged = true }
+    }
     var done = 0
     while done < bytes.count {
       let put = bytes.withUnsafeBytes { buffer in
@@ -99,10 +106,11 @@ package final class DiskSpoolFolder: SpoolFolder {
   /// Makes a file's content and its name durable.
   package func sync(_ name: String) throws(SpoolFailure) {
     let file = try File("\(path)/\(name)", O_WRONLY)
+    guard fdatasync(file.descriptor) == 0 else { throw failure("cannot sync \(name) in") }
+    guard entries.withLock({ $0.haveChanged }) else { return }
     let folder = try File(path, O_RDONLY | O_DIRECTORY)
-    guard fdatasync(file.descriptor) == 0, fsync(folder.descriptor) == 0 else {
-      throw failure("cannot sync \(name) in")
-    }
+    guard fsync(folder.descriptor) == 0 else { throw failure("cannot sync") }
+    entries.withLock { $0.haveChanged = false }
   }
 
   /// Cuts a file.
@@ -114,6 +122,10 @@ package final class DiskSpoolFolder: SpoolFolder {
 
   /// Deletes a file.
   package func remove(_ name: String) throws(SpoolFailure) {
+    entries.withLock { entries in
+      entries.known.remove(name)
+      entries.haveChanged = true
+    }
     guard unlink("\(path)/\(name)") == 0 else { throw failure("cannot delete \(name) in") }
   }
 

@@ -1,5 +1,6 @@
 import DeviceProtocol
 import Foundation
+import TelemetryModel
 import Testing
 
 @testable import AgentCore
@@ -50,6 +51,21 @@ struct CommandOutputTests {
       #expect(result.outputBytes == 1_000_000)
       #expect((result.output?.utf8.count ?? .max) <= ProtocolLimits.maxOutputBytes)
       #expect(result.bounded == result)
+    }
+  }
+
+  @Test("A broker that takes short messages gets less output, and is told how much there was")
+  func shortMessages() throws {
+    let text = CommandResult(.succeeded, output: String(repeating: "é\u{1}", count: 10_000))
+    for limit in [600, 4000, 30_000, 1 << 20] {
+      let result = text.fitting(limit)
+      #expect(result.state.json.json.count <= limit)
+      #expect(result.outputBytes == (limit < 1 << 20 ? 30_000 : nil))
+      #expect(text.output?.hasSuffix(result.output ?? "") == true)
+      var tail = OutputTail()
+      tail.append([UInt8](repeating: 0xFF, count: 3000))
+      let binary = CommandResult(.failed, exitCode: 1, printed: tail).fitting(limit)
+      #expect(binary.outputBytes == 3000 && (binary.output == nil) == (limit < 5000))
     }
   }
 
