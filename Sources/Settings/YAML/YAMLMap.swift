@@ -42,10 +42,11 @@ package struct YAMLMap {
       default: map.problem(line: 1, key: nil, "keys with values (\"key: value\")", "something else")
       }
     } catch {
-      problems.list.append(
+      throw SettingsErrors(problems: [
         SettingsProblem(
           source: .file(path: file.path, line: error.line, column: error.column), key: nil,
-          expected: "YAML", found: error.message))
+          expected: "YAML", found: error.message)
+      ])
     }
     let value = body(&map)
     map.refuseRest()

@@ -8,8 +8,9 @@ enum ProgramKeys {
     _ declaration: inout CommandDeclaration, _ map: inout YAMLMap
   ) -> ProgramTemplate? {
     declaration.params = map.takeEach("params") { name, map in parameter(name, &map) }
+    let isMissing = !map.has("program")
     let program = map.take("program", ProfileFile.path)
-    if program == nil, !map.has("program") {
+    if isMissing {
       map.refuse("program", expected: ProfileFile.path.expectation, found: "nothing")
     }
     var template = ProgramTemplate(program ?? "", map.take("arguments", ProfileFile.texts) ?? [])

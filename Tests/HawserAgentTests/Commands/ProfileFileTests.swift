@@ -106,6 +106,18 @@ struct ProfileFileTests {
     #expect(error?.description.contains(problem) == true, "\(error?.description ?? "none")")
   }
 
+  @Test("One mistake is one problem")
+  func once() {
+    for text in ["name: [", "name: x\ncommands:\n  a: {does: runProgram, program: rm}"] {
+      #expect(throws: SettingsErrors.self) { try read(text) }
+      do throws(SettingsErrors) {
+        _ = try read(text)
+      } catch {
+        #expect(error.problems.count == 1, "\(error)")
+      }
+    }
+  }
+
   @Test("Without a profile a device can be told what harms nobody")
   func usual() throws {
     let settings = try AgentSettings.schema.load()
