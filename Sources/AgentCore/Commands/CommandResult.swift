@@ -54,7 +54,7 @@ package struct CommandResult: Hashable, Sendable {
   func fitting(_ bytes: Int) -> CommandResult {
     var result = self
     while let output = result.output, result.state.json.json.count + Self.envelopeBytes > bytes {
-      result.outputBytes = outputBytes ?? output.utf8.count
+      result.outputBytes = result.outputBytes ?? output.utf8.count
       // Half of a text is a text; half of what is no text would be nothing.
       let half = Array(output.utf8.suffix(output.utf8.count / 2))
       let isText = !output.hasPrefix(OutputText.dataPrefix) && half.count > 64
@@ -77,7 +77,7 @@ package struct CommandResult: Hashable, Sendable {
       var tail = OutputTail()
       tail.append(Array(output.utf8))
       result.output = tail.text?.text
-      result.outputBytes = outputBytes ?? output.utf8.count
+      result.outputBytes = result.outputBytes ?? output.utf8.count
     }
     return result
   }
