@@ -46,6 +46,26 @@ struct ClockTests {
     #expect(clock.trusted(at: behind) == real, "plausible, but earlier than what the broker told")
   }
 
+  @Test("A broker that told a time years ahead does not keep a device away for good")
+  func wrongWord() throws {
+    let built = real - .seconds(86_400 * 100)
+    let ahead = real + .seconds(86_400 * 365 * 50)
+    var memory = AgentMemory()
+    memory.brokerTime = ahead
+    var link = LinkHarness(memory: memory) { $0.builtAt = built }
+    link.now.wall = real
+    _ = link.start()
+    #expect(link.machine.clock.trusted(at: link.now) == ahead)
+    _ = link.end(.unreachable(.certificateNotTrusted, detail: "expired"))
+    #expect(link.machine.clock.trusted(at: link.now) == real)
+    _ = link.tickAtDeadline()
+    _ = link.end(.unreachable(.portClosed, detail: ""))
+    #expect(link.machine.clock.trusted(at: link.now) == link.now.wall)
+    _ = link.tickAtDeadline()
+    _ = link.end(.unreachable(.clockNotSet, detail: "not yet valid"))
+    #expect(link.machine.clock.trusted(at: link.now) == ahead)
+  }
+
   @Test("Without a clock of its own the broker's word is carried on by the monotonic clock")
   func carried() {
     var clock = AgentClock()

@@ -8,6 +8,10 @@ package import TelemetryModel
 package struct AgentClock: Hashable, Sendable {
   /// Nothing can be earlier than this.
   package private(set) var floor: Timestamp
+  /// When this program was built, or some time before.
+  private let builtAt: Timestamp
+  /// What brokers told is left out of account for certificates.
+  private var doubtsTold = false
   /// Wall time of the monotonic clock's zero, as the broker's word has it.
   private var zero: Timestamp?
   /// How far that can be off: half of the time that the broker's answer took.
@@ -21,6 +25,7 @@ package struct AgentClock: Hashable, Sendable {
   ///   - lastKnown: the last time told by a broker, from the agent's memory.
   ///   - builtAt: when this program was built, or some time before.
   package init(lastKnown: Timestamp? = nil, builtAt: Timestamp = buildFloor) {
+    self.builtAt = builtAt
     floor = max(builtAt, lastKnown ?? builtAt)
   }
 
@@ -56,8 +61,14 @@ package struct AgentClock: Hashable, Sendable {
   /// What it is now at least, for the dates of certificates: the latest of the system's clock, the
   /// time at which this program was built, and the last time that a broker told.
   package func trusted(at now: SampleTime) -> Timestamp {
-    max(now.wall, floor, wall(at: now) ?? floor)
+    doubtsTold
+      ? max(now.wall, builtAt) : max(now.wall, floor, wall(at: now) ?? floor)
   }
+
+  /// A certificate was not valid by that time. A broker whose own clock was years ahead when it told
+  /// must not keep a device away for good: the next attempt goes without its word, the one after that
+  /// with it again.
+  package mutating func certificateRefused() { doubtsTold.toggle() }
 
   /// Now; nil while nobody knows.
   package func wall(at now: SampleTime) -> Timestamp? { wall(of: now.monotonic, at: now) }

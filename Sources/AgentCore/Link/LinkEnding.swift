@@ -94,6 +94,14 @@ extension LinkEnding {
     }
   }
 
+  /// Whether a certificate was not accepted that may be at another time.
+  var isOfCertificate: Bool {
+    switch self {
+    case .unreachable(.certificateNotTrusted, _), .unreachable(.clockNotSet, _): true
+    default: false
+    }
+  }
+
   /// What it means for the next attempt.
   var backoffCause: ReconnectBackoff.Cause {
     switch self {

@@ -16,6 +16,7 @@ extension LinkMachine {
     _ ending: LinkEnding, at now: SampleTime, using generator: inout some RandomNumberGenerator
   ) -> [LinkAction] {
     guard let ended = link else { return [] }
+    if ending.isOfCertificate { clock.certificateRefused() }
     let end = classify(ended, ending, at: now)
     // Attempts that never became a link must not hide how the last link ended.
     if ended.isUp || lastEnd == nil { lastEnd = end }

@@ -27,11 +27,7 @@ extension EndToEndTests {
         try await waitUntil("the refusal", detail: { ignorant.transcript }) {
           ignorant.errors.contains("cause=tls-intercepted") ? true : nil
         }
-        // 2095, as a broker might have told.
-        let state = workspace.folder.appending(path: "agent-state-told")
-        try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true)
-        try workspace.write(
-          "agent-state-told/memory", #"{"version":1,"brokerTime":3944678400,"paths":[]}"#)
+        try tellTime(workspace, device: "told")
         let told = try workspace.startAgent(
           "told", device: "told", broker: url, arguments: options)
         _ = try await told.line(containing: "connected to")
@@ -41,6 +37,29 @@ extension EndToEndTests {
         }
         #expect(abs(reading.time - Date().timeIntervalSince1970) < 30)
       }
+    }
+
+    @Test("A time that a broker told wrongly costs an attempt, and not the link")
+    func wrongTime() async throws {
+      try await Workspace.use { workspace in
+        let broker = try await workspace.startBroker()
+        let route = try await workspace.startNginxBox(before: broker.port, limit: 60)
+        let url = try #require(URL(string: route.broker))
+        try tellTime(workspace, device: "misled")
+        let misled = try workspace.startAgent(
+          "misled", device: "misled", broker: url,
+          arguments: route.options + ["--set", "sampling.sensors=uptime"])
+        _ = try await misled.line(containing: "connected to")
+        #expect(misled.errors.contains("cause=clock-not-set"))
+      }
+    }
+
+    /// Has a device remember that it is 2095, as a broker might have told.
+    private func tellTime(_ workspace: Workspace, device: String) throws {
+      let state = workspace.folder.appending(path: "agent-state-\(device)")
+      try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true)
+      try workspace.write(
+        "agent-state-\(device)/memory", #"{"version":1,"brokerTime":3944678400,"paths":[]}"#)
     }
 
     private static let certificate = """
