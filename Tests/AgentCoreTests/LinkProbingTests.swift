@@ -93,6 +93,32 @@ struct LinkProbingTests {
     }
   }
 
+  @Test("What a spare link shows holds for the present link at once")
+  func presentLink() throws {
+    var link = try probing()
+    for _ in 1...2 {
+      let spare = try untilSpare(&link)
+      guard case .send(.probe(let id, _), _)? = link.open(spare).first else { return }
+      _ = link.receive(.response(id: id, .object(JSONObject())), on: spare)
+      link.advance(.seconds(5))
+      _ = link.end(.reset, on: spare)
+    }
+    let allowed = link.machine.record.interval(PathRecord.Policy())
+    #expect(allowed < .seconds(16))
+    for _ in 0..<10 {
+      var actions = link.tickAtDeadline()
+      while actions.heartbeats == 0 { actions = link.tickAtDeadline() }
+      let beat = link.now.monotonic
+      _ = try link.replyToHeartbeat()
+      while true {
+        actions = link.tickAtDeadline()
+        if actions.heartbeats > 0 { break }
+      }
+      #expect(link.now.monotonic - beat <= allowed)
+      _ = try link.replyToHeartbeat()
+    }
+  }
+
   @Test("A spare link beside a link that dies shows nothing")
   func bothDie() throws {
     var link = try probing()

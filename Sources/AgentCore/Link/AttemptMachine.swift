@@ -96,6 +96,11 @@ struct AttemptMachine: Sendable {
     heartbeat = HeartbeatSchedule(policy: policy, now: now, using: &generator)
   }
 
+  /// More is known of the path: the present link beats by it from now on.
+  mutating func adopt(_ policy: HeartbeatSchedule.Policy) {
+    heartbeat?.adopt(policy)
+  }
+
   /// Any bytes came.
   mutating func heard(at now: Duration) {
     heartbeat?.received(at: now)

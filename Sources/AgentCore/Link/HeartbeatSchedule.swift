@@ -39,7 +39,7 @@ package struct HeartbeatSchedule: Hashable, Sendable {
     case dead
   }
 
-  let policy: Policy
+  private(set) var policy: Policy
   private var lastInbound: Duration
   private var lastOutbound: Duration
   /// How long nothing had passed when the first bytes left that nothing has answered yet.
@@ -68,6 +68,13 @@ package struct HeartbeatSchedule: Hashable, Sendable {
     lastOutbound = now
     interval = Self.jittered(policy.interval, using: &generator)
     firstBeat = now + .random(in: .zero...policy.interval, using: &generator)
+  }
+
+  /// Goes on by another policy, with this round's jitter kept in proportion: the path was found to allow
+  /// less, or more.
+  package mutating func adopt(_ changed: Policy) {
+    interval = interval * (changed.interval / policy.interval)
+    policy = changed
   }
 
   /// The moment at which `action` must be asked again.

@@ -111,10 +111,13 @@ extension LinkMachine {
     return reportIfLearnt(since: before)
   }
 
-  func reportIfLearnt(since before: PathRecord) -> [LinkAction] {
+  /// What is learnt holds for the present link as well: readings alone, whose acks may be late now and
+  /// then, do not keep it.
+  mutating func reportIfLearnt(since before: PathRecord) -> [LinkAction] {
     guard (before.safe, before.fail, before.life) != (record.safe, record.fail, record.life) else {
       return []
     }
+    if let policy = link?.welcome.map(heartbeat) { link?.adopt(policy) }
     let interval = record.interval(configuration.paths)
     return [.report(.learnt(record.report(network: path.network, interval: interval)))]
   }
