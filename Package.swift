@@ -86,14 +86,16 @@ let package = Package(
     .target(
       name: "BrokerServer",
       dependencies: nio + [
-        "BrokerCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport", logging, lifecycle,
-        .product(name: "HTTPTypes", package: "swift-http-types"),
+        "BrokerCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport", "CZlib", logging,
+        lifecycle, .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Metrics", package: "swift-metrics"),
       ],
       // The dashboard's files become part of the program: one binary is a whole broker.
-      resources: [.embedInCode("Dashboard")], swiftSettings: settings),
+      // So do the descriptions of what it serves.
+      resources: [.embedInCode("Dashboard"), .embedInCode("Descriptions")],
+      swiftSettings: settings),
     source("AgentCore", ["DeviceProtocol", "TelemetryModel", logging]),
     source("LinuxSensors", ["AgentCore", "TelemetryModel"]),
     source("Settings", ["CYaml"]),
@@ -117,7 +119,7 @@ let package = Package(
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
-    tests("BrokerCoreTests", ["BrokerCore", "DeviceProtocol", "TelemetryModel"]),
+    tests("BrokerCoreTests", ["BrokerCore", "DeviceProtocol", "TelemetryModel", logging]),
     tests(
       "TelemetryStoreTests",
       [
@@ -164,6 +166,9 @@ let package = Package(
         "WebSocketTransport", "CEpoll", "CZlib",
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ], path: "Tests/Benchmarks/WebSocket", swiftSettings: settings),
+    .executableTarget(
+      name: "live-bench", dependencies: ["CEpoll"], path: "Tests/Benchmarks/Live",
+      swiftSettings: settings),
     .executableTarget(
       name: "telemetry-bench",
       dependencies: [

@@ -77,6 +77,16 @@ enum BrokerSettings {
     A link that has not finished its closing handshake after this long is cut; a stopping broker \
     waits for no link longer than this.
     """)
+  static let allowedOrigins = Setting(
+    "http.allowedOrigins",
+    .text("origins separated by commas, such as https://charts.example, or nothing") {
+      BrokerSettings.origins($0) != nil
+    },
+    default: "",
+    """
+    Other origins whose pages may use the broker from a browser (CORS); by default none but its own. \
+    Each is SCHEME://HOST, with a port where it is not the usual one.
+    """)
   static let reconnectSpread = Setting(
     "shutdown.reconnectSpread", .duration(.seconds(1)...(.seconds(600))), default: .seconds(5),
     "Agents told of a stop come back spread over this long.")
@@ -90,7 +100,7 @@ enum BrokerSettings {
       "ingest": "From the link to the store.",
       "store": "The embedded store.",
       "store.retention": "How long what is kept. Windows of a day are kept for ever.",
-      "shutdown": "Stopping in order.",
+      "http": "REST and pages.", "shutdown": "Stopping in order.",
     ],
     settings: [
       listen, state, logLevel, maxConnections, requestTimeout, closeTimeout, heartbeatInterval,
@@ -98,7 +108,8 @@ enum BrokerSettings {
       windowMessages, windowBytes, maxMessage, commandTTL, commandRunLimit, commandAnswerGrace,
       compression, compressionLevel,
       compressionWindowBits, commitInterval, maxQueuedRecords, maxFuture,
-      maxStoreBytes, foldReadings, keepRaw, keep10s, keep1m, keep10m, keep1h, reconnectSpread,
+      maxStoreBytes, foldReadings, keepRaw, keep10s, keep1m, keep10m, keep1h, allowedOrigins,
+      reconnectSpread,
     ])
 
   /// Puts the sources together; checks what only several keys together show.
@@ -106,6 +117,19 @@ enum BrokerSettings {
     file path: String?, environment: [String: String], arguments: [SettingsArgument]
   ) throws(SettingsErrors) -> BrokerConfiguration {
     try configuration(settings(file: path, environment: environment, arguments: arguments))
+  }
+
+  /// Origins as browsers write them, separated by commas; nil where one is none.
+  static func origins(_ text: String) -> [String]? {
+    let parts = text.split(separator: ",").map { $0.filter { $0 != " " } }
+    for part in parts {
+      guard let scheme = part.firstRange(of: "://") else { return nil }
+      let host = part[scheme.upperBound...]
+      guard ["http", "https"].contains(part[..<scheme.lowerBound]), !host.isEmpty,
+        host.utf8.allSatisfy({ $0 > 0x20 && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "*") })
+      else { return nil }
+    }
+    return parts
   }
 
   /// The effective settings, for `check-config`.
@@ -138,6 +162,7 @@ enum BrokerSettings {
     }
     guard let address, problems.isEmpty else { throw SettingsErrors(problems: problems) }
     var configuration = BrokerConfiguration(listen: address, stateFolder: settings[state])
+    configuration.allowedOrigins = Set(origins(settings[allowedOrigins]) ?? [])
     configuration.maxConnections = settings[maxConnections]
     configuration.requestTimeout = settings[requestTimeout]
     configuration.devices.heartbeatInterval = settings[heartbeatInterval]

@@ -28,6 +28,18 @@ enum Failure {
     return ExitCode(EX_CANTCREAT)
   }
 
+  /// A broker refuses what was asked: EX_USAGE.
+  static func refused(_ text: String) -> ExitCode {
+    say(text)
+    return ExitCode(EX_USAGE)
+  }
+
+  /// What answers is no broker: EX_PROTOCOL.
+  static func protocolError(_ text: String) -> ExitCode {
+    say(text)
+    return ExitCode(EX_PROTOCOL)
+  }
+
   private static func say(_ text: String) {
     for line in text.split(separator: "\n") { Output.line("hawser: \(line)", to: STDERR_FILENO) }
   }
@@ -37,7 +49,12 @@ enum Failure {
 enum Output {
   /// Writes a line whole to standard output, or to another descriptor.
   static func line(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
-    let bytes = Array("\(text)\n".utf8)
+    self.text("\(text)\n", to: descriptor)
+  }
+
+  /// Writes text whole, without a line's end.
+  static func text(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
+    let bytes = Array(text.utf8)
     var rest = bytes[...]
     while !rest.isEmpty {
       let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }

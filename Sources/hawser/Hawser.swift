@@ -9,6 +9,7 @@ struct Hawser: AsyncParsableCommand {
     abstract: "A broker for the telemetry of devices on bad networks.",
     version: BrokerVersion.text,
     subcommands: [
-      BrokerCommand.self, BackupCommand.self, CheckConfigCommand.self, EchoCommand.self,
+      BrokerCommand.self, DevicesCommand.self, WatchCommand.self, HistoryCommand.self,
+      BackupCommand.self, CheckConfigCommand.self, EchoCommand.self,
     ])
 }

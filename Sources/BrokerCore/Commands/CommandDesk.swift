@@ -30,8 +30,8 @@ package actor CommandDesk {
   let store: any RolloutStore
   let registry: DeviceRegistry
   let policy: Policy
-  private let tellReader: @Sendable ([UInt8], ReaderID) -> Void
-  private let announce: @Sendable ([UInt8]) async -> Void
+  private let tellReader: @Sendable (LiveMessage, ReaderID) -> Void
+  private let announce: @Sendable (LiveMessage) async -> Void
   let logger: Logger
   /// A clock that never jumps while the broker runs, and began as the wall clock.
   let now: @Sendable () -> Timestamp
@@ -71,8 +71,8 @@ package actor CommandDesk {
   package init(
     store: any RolloutStore, contents: CommandContents, rollouts: [StoredRollout] = [],
     registry: DeviceRegistry,
-    tellReader: @escaping @Sendable ([UInt8], ReaderID) -> Void,
-    announce: @escaping @Sendable ([UInt8]) async -> Void,
+    tellReader: @escaping @Sendable (LiveMessage, ReaderID) -> Void,
+    announce: @escaping @Sendable (LiveMessage) async -> Void,
     policy: Policy = Policy(), logger: Logger, now: @escaping @Sendable () -> Timestamp
   ) {
     self.store = store

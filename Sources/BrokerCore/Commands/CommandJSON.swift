@@ -107,49 +107,41 @@ package enum CommandJSON {
   }
 
   /// `commandState`: a command came into a state, or something else happened to it.
-  package static func changed(_ command: StoredCommand, _ event: CommandEvent) -> [UInt8] {
-    var json = JSONWriter()
-    json.notification("commandState") { json in
-      json.object { json in
-        writeMembers(command, withOutput: true, to: &json)
-        json.key("event")
-        write(event, to: &json)
-      }
+  package static func changed(_ command: StoredCommand, _ event: CommandEvent) -> LiveMessage {
+    LiveMessage(.notification("commandState")) { json in
+      writeMembers(command, withOutput: true, to: &json)
+      json.key("event")
+      write(event, to: &json)
     }
-    return json.bytes
   }
 
   /// `commandProgress`, as the device said it.
-  package static func progressed(_ progress: CommandProgress, of device: DeviceID) -> [UInt8] {
-    var json = JSONWriter()
-    json.notification("commandProgress") { json in
-      json.object { json in
-        json.key("command")
-        json.write(progress.command)
-        json.key("device")
-        json.write(device.string)
-        if let percent = progress.percent {
-          json.key("percent")
-          json.write(percent)
-        }
-        if let text = progress.text {
-          json.key("text")
-          json.write(text)
-        }
-        if let output = progress.output {
-          json.key("output")
-          json.write(output)
-        }
+  package static func progressed(_ progress: CommandProgress, of device: DeviceID) -> LiveMessage {
+    LiveMessage(.notification("commandProgress")) { json in
+      json.key("command")
+      json.write(progress.command)
+      json.key("device")
+      json.write(device.string)
+      if let percent = progress.percent {
+        json.key("percent")
+        json.write(percent)
+      }
+      if let text = progress.text {
+        json.key("text")
+        json.write(text)
+      }
+      if let output = progress.output {
+        json.key("output")
+        json.write(output)
       }
     }
-    return json.bytes
   }
 
   /// The result of `sendCommand`, `watchCommand` and `cancelCommand`.
-  package static func result(_ id: String, _ view: CommandView) -> [UInt8] {
+  package static func result(_ id: String, _ view: CommandView) -> LiveMessage {
     var json = JSONWriter()
-    json.result(id: id) { write(view, to: &$0) }
-    return json.bytes
+    write(view, to: &json)
+    return LiveMessage(.result(request: id, event: "command"), body: json.bytes)
   }
 
   /// A line of the audit: `{number, time, actor, event, device?, command?, rollout?, cause, detail?}`.

@@ -3,50 +3,62 @@ package import TelemetryModel
 
 /// The wire form of a device, the same in REST and on the live link.
 package enum DeviceJSON {
-  /// `{device, state, since, cause?, labels, agent, link, duplicate?}`.
-  package static func write(_ status: DeviceStatus, to json: inout JSONWriter) {
-    json.object { json in
-      writePresence(status, to: &json)
-      json.key("labels")
-      SeriesJSON.write(labels: status.labels, to: &json)
-      if !status.operatorLabels.isEmpty {
-        json.key("operatorLabels")
-        SeriesJSON.write(labels: status.operatorLabels, to: &json)
+  /// `{device, state, since, cause?, labels, operatorLabels?, duplicate?, forgotten?, agent, link,
+  /// quality?}`; `quality` is what is known of its path and the last ends of its links.
+  package static func write(
+    _ status: DeviceStatus, _ history: DeviceLinkHistory? = nil, to json: inout JSONWriter
+  ) {
+    json.object { writeMembers(status, history, to: &$0) }
+  }
+
+  /// The same as members of an object that is open.
+  static func writeMembers(
+    _ status: DeviceStatus, _ history: DeviceLinkHistory?, to json: inout JSONWriter
+  ) {
+    writePresence(status, to: &json)
+    json.key("labels")
+    SeriesJSON.write(labels: status.labels, to: &json)
+    if !status.operatorLabels.isEmpty {
+      json.key("operatorLabels")
+      SeriesJSON.write(labels: status.operatorLabels, to: &json)
+    }
+    if let duplicate = status.duplicate {
+      json.key("duplicate")
+      write(duplicate, to: &json)
+    }
+    if status.isForgotten {
+      json.key("forgotten")
+      json.write(true)
+    }
+    json.key("agent")
+    if let agent = status.agent {
+      json.object { json in
+        json.key("name")
+        json.write(agent.name)
+        json.key("version")
+        json.write(agent.version)
       }
-      if let duplicate = status.duplicate {
-        json.key("duplicate")
-        write(duplicate, to: &json)
-      }
-      if status.isForgotten {
-        json.key("forgotten")
-        json.write(true)
-      }
-      json.key("agent")
-      if let agent = status.agent {
-        json.object { json in
-          json.key("name")
-          json.write(agent.name)
-          json.key("version")
-          json.write(agent.version)
+    } else {
+      json.writeNull()
+    }
+    json.key("link")
+    if let link = status.link {
+      json.object { json in
+        json.key("transport")
+        json.write(link.transport.rawValue)
+        if let address = link.remoteAddress {
+          json.key("remoteAddress")
+          json.write(address)
         }
-      } else {
-        json.writeNull()
+        json.key("since")
+        json.write(link.since)
       }
-      json.key("link")
-      if let link = status.link {
-        json.object { json in
-          json.key("transport")
-          json.write(link.transport.rawValue)
-          if let address = link.remoteAddress {
-            json.key("remoteAddress")
-            json.write(address)
-          }
-          json.key("since")
-          json.write(link.since)
-        }
-      } else {
-        json.writeNull()
-      }
+    } else {
+      json.writeNull()
+    }
+    if let history {
+      json.key("quality")
+      json.object { LinksJSON.writeMembers(history, to: &$0) }
     }
   }
 

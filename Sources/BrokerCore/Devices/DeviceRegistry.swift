@@ -159,6 +159,11 @@ package final class DeviceRegistry: Sendable {
     changed(status)
   }
 
+  /// What is known of a device's path and the ends of its links; nil where it is unknown.
+  package func linkHistory(of device: DeviceID) -> DeviceLinkHistory? {
+    entries.withLock { $0[device]?.history }
+  }
+
   /// A device's newest link; nil while it is offline.
   package func link(of device: DeviceID) -> (any DeviceLinkHandle)? {
     entries.withLock { $0[device]?.link }

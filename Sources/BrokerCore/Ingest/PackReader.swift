@@ -84,7 +84,7 @@ package struct PackReader: Sendable {
   ) {
     let latest = source.received + maxFuture
     // Windows of a second that begin before this have closed.
-    let closed = FeedMachine.frontier(.s1, at: source.received)
+    let closed = WindowTable.frontier(.s1, at: source.received)
     let rows = decoder.rows.span
     pack.samples.reserveCapacity(rows.count)
     for index in rows.indices {

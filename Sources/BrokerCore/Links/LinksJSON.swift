@@ -39,23 +39,28 @@ package enum LinksJSON {
       json.write(status.device.string)
       json.key("state")
       json.write(status.presence.rawValue)
-      if let network = history.network { write(network, to: &json) }
       member("transport", status.link?.transport.rawValue, to: &json)
-      if let path = history.path {
-        json.key("path")
-        json.object { json in
-          member("safe", path.safeSeconds, to: &json)
-          member("fail", path.failSeconds, to: &json)
-          member("life", path.lifeSeconds, to: &json)
-          member("interval", path.intervalSeconds, to: &json)
-        }
+      writeMembers(history, to: &json)
+    }
+  }
+
+  /// `network?, source?, path?, ends` as members of an object that is open.
+  static func writeMembers(_ history: DeviceLinkHistory, to json: inout JSONWriter) {
+    if let network = history.network { write(network, to: &json) }
+    if let path = history.path {
+      json.key("path")
+      json.object { json in
+        member("safe", path.safeSeconds, to: &json)
+        member("fail", path.failSeconds, to: &json)
+        member("life", path.lifeSeconds, to: &json)
+        member("interval", path.intervalSeconds, to: &json)
       }
-      json.key("ends")
-      json.array { json in
-        for end in history.ends {
-          json.element()
-          write(end, to: &json)
-        }
+    }
+    json.key("ends")
+    json.array { json in
+      for end in history.ends {
+        json.element()
+        write(end, to: &json)
       }
     }
   }

@@ -1,39 +1,95 @@
 import DeviceProtocol
 import TelemetryModel
 
-/// The hub's messages as bytes (hawser.live.v1).
+/// The hub's messages (hawser.live.v1).
 enum LiveEncoding {
+  /// The most series that one message names; more come in further messages.
+  static let seriesPerMessage = 2_000
+
   /// The result of `subscribe`.
   static func subscribed(
-    _ request: String, feed: FeedID, cursor: Cursor, series: [Series],
-    labels: (DeviceID) -> [String: String]
-  ) -> [UInt8] {
-    var json = JSONWriter()
-    json.result(id: request) { json in
-      json.object { json in
-        head(feed, cursor, to: &json)
-        write(series, labels: labels, to: &json)
+    _ request: String, feed: Feed, cursor: Cursor, series: ArraySlice<SeriesDescription>
+  ) -> LiveMessage {
+    LiveMessage(.result(request: request, event: "subscribed"), cursor: cursor) { json in
+      head(feed.id, cursor, to: &json)
+      json.key("resolution")
+      json.write(feed.subscription.resolution.rawValue)
+      let columns =
+        feed.subscription.resolution == .raw
+        ? ["series", "time", "value"]
+        : ["series", "windowStart"] + feed.subscription.functions.map(\.rawValue)
+      json.key("columns")
+      json.array { json in
+        for column in columns {
+          json.element()
+          json.write(column)
+        }
       }
+      write(series, to: &json)
     }
-    return json.bytes
   }
 
-  /// `series`: new ones that a subscription takes in.
-  static func series(
-    feed: FeedID, _ series: [Series], labels: (DeviceID) -> [String: String]
-  ) -> [UInt8] {
-    notification("series") { json in
+  /// `series`: what rows may be about from now on; a number told before may have another meaning now.
+  static func series(_ feed: FeedID, _ series: ArraySlice<SeriesDescription>) -> LiveMessage {
+    LiveMessage(.notification("series")) { json in
       json.key("subscription")
       json.write(feed.description)
-      write(series, labels: labels, to: &json)
+      write(series, to: &json)
     }
   }
 
-  /// `update`: rows.
-  static func update(
-    feed: FeedID, cursor: Cursor, rows: some Sequence<HistoryRow>, amends: Bool
-  ) -> [UInt8] {
-    notification("update") { json in
+  /// `update`: rows, in messages of at most `perMessage`. A reader that has read all of them is at
+  /// `after`; one that stops in between is where the cursors say, if `isOrdered` (by time and then by
+  /// series), and otherwise where it was `before`.
+  static func updates(
+    _ feed: FeedID, rows: [HistoryRow], perMessage: Int, length: Duration,
+    before: Cursor, after: Cursor, amends: Bool, isOrdered: Bool = true
+  ) -> [LiveMessage] {
+    var messages: [LiveMessage] = []
+    var rest = rows[...]
+    while !rest.isEmpty {
+      let part = rest.prefix(cut(rest, perMessage))
+      rest = rest.dropFirst(part.count)
+      var cursor = after
+      if let next = rest.first {
+        cursor = before
+        if isOrdered {
+          cursor.frontier = next.time
+          cursor.place = next.series
+        }
+      }
+      messages.append(update(feed, part, cursor: cursor, length: length, amends: amends))
+    }
+    return messages
+  }
+
+  /// `update` without rows: how far readers are.
+  static func place(_ feed: FeedID, _ cursor: Cursor) -> LiveMessage {
+    update(feed, [], cursor: cursor, length: .zero, amends: false)
+  }
+
+  /// How many rows the next message has: never ends between rows that a cursor cannot tell apart.
+  private static func cut(_ rows: ArraySlice<HistoryRow>, _ limit: Int) -> Int {
+    guard rows.count > limit else { return rows.count }
+    var end = rows.startIndex + limit
+    while end < rows.endIndex, rows[end].time == rows[end - 1].time,
+      rows[end].series == rows[end - 1].series
+    {
+      end += 1
+    }
+    return end - rows.startIndex
+  }
+
+  private static func update(
+    _ feed: FeedID, _ rows: ArraySlice<HistoryRow>, cursor: Cursor, length: Duration, amends: Bool
+  ) -> LiveMessage {
+    var span: LiveMessage.Span?
+    for row in rows {
+      let own = LiveMessage.Span(from: row.time, to: row.time + length)
+      span = span?.union(own) ?? own
+    }
+    return LiveMessage(.notification("update"), cursor: cursor, span: span, amends: amends) {
+      json in
       head(feed, cursor, to: &json)
       json.key("rows")
       json.array { json in
@@ -49,15 +105,14 @@ enum LiveEncoding {
     }
   }
 
-  /// `gap`: a span of time that history should have covered.
-  static func gap(feed: FeedID, _ lost: LiveHistory.Lost) -> [UInt8] {
-    LiveAnswer.gap(
-      subscription: feed.description, from: lost.from, to: lost.to, reason: lost.reason)
+  /// `gap`: a span of time that was left out.
+  static func gap(_ feed: FeedID, _ lost: LiveHistory.Lost) -> LiveMessage {
+    gap(feed, LiveMessage.Span(from: lost.from, to: lost.to), reason: lost.reason)
   }
 
   /// `gap`: packs that a device gave up; the broker knows their numbers, and when it was told.
-  static func deviceGap(feed: FeedID, _ gap: StoredGap) -> [UInt8] {
-    notification("gap") { json in
+  static func deviceGap(_ feed: FeedID, _ gap: StoredGap) -> LiveMessage {
+    LiveMessage(.notification("gap")) { json in
       json.key("subscription")
       json.write(feed.description)
       json.key("device")
@@ -73,36 +128,17 @@ enum LiveEncoding {
     }
   }
 
-  /// The result of `watchDevices`.
-  static func devices(_ request: String, _ devices: [DeviceStatus]) -> [UInt8] {
-    var json = JSONWriter()
-    json.result(id: request) { json in
-      json.object { json in
-        json.key("devices")
-        json.array { json in
-          for status in devices {
-            json.element()
-            DeviceJSON.write(status, to: &json)
-          }
-        }
-      }
+  static func gap(_ feed: FeedID, _ span: LiveMessage.Span, reason: String) -> LiveMessage {
+    LiveMessage(.notification("gap")) { json in
+      json.key("subscription")
+      json.write(feed.description)
+      json.key("from")
+      json.write(span.from)
+      json.key("to")
+      json.write(span.to)
+      json.key("reason")
+      json.write(reason)
     }
-    return json.bytes
-  }
-
-  /// `presence`: a device has come, gone or changed.
-  static func presence(_ status: DeviceStatus) -> [UInt8] {
-    var json = JSONWriter()
-    json.notification("presence") { DeviceJSON.write(status, to: &$0) }
-    return json.bytes
-  }
-
-  private static func notification(
-    _ method: String, _ members: (inout JSONWriter) -> Void
-  ) -> [UInt8] {
-    var json = JSONWriter()
-    json.notification(method) { $0.object(members) }
-    return json.bytes
   }
 
   private static func head(_ feed: FeedID, _ cursor: Cursor, to json: inout JSONWriter) {
@@ -112,15 +148,26 @@ enum LiveEncoding {
     json.write(cursor.description)
   }
 
-  private static func write(
-    _ series: [Series], labels: (DeviceID) -> [String: String], to json: inout JSONWriter
-  ) {
+  private static func write(_ series: ArraySlice<SeriesDescription>, to json: inout JSONWriter) {
     json.key("series")
     json.array { json in
       for series in series {
         json.element()
-        SeriesJSON.write(series, labels: labels(series.device), to: &json)
+        series.write(to: &json)
       }
+    }
+  }
+}
+
+/// What a row's number stands for: a series of one device, or a group of them.
+enum SeriesDescription {
+  case series(Series, labels: [String: String])
+  case group(SeriesGroup)
+
+  func write(to json: inout JSONWriter) {
+    switch self {
+    case .series(let series, let labels): SeriesJSON.write(series, labels: labels, to: &json)
+    case .group(let group): SeriesJSON.write(group, to: &json)
     }
   }
 }

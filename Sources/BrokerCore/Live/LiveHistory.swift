@@ -1,18 +1,7 @@
 import TelemetryModel
 
-/// What a subscription's reader has missed, read from the store up to where its feed goes on.
-struct LiveHistory {
-  /// Rows from before the feed.
-  struct Result {
-    var rows: [HistoryRow] = []
-    /// Windows that had been sent before the reader's cursor and have changed since.
-    var amended: [HistoryRow] = []
-    /// As of this commit, up to this frontier.
-    var cursor: Cursor
-    /// What could not be given.
-    var lost: Lost?
-  }
-
+/// What one subscription shows of the past, read from the store in steps.
+struct LiveHistory: Sendable {
   /// A span of time that history was asked for and is not in it.
   struct Lost {
     var from: Timestamp
@@ -20,95 +9,250 @@ struct LiveHistory {
     var reason: String
   }
 
+  /// A part of the past.
+  struct Step {
+    /// Ordered by time and then by series.
+    var rows: [HistoryRow] = []
+    /// Where a reader is that has read them.
+    var place: Cursor
+    var lost: Lost?
+    /// Whether the commits that were asked for are not told apart any more; nothing was read then.
+    var isTooOld = false
+  }
+
+  /// Readings lie no further than this ahead of the clock.
+  private static let reach: Duration = .seconds(900)
+
   let store: any SampleStore
   let subscription: Subscription
+  /// In the order of their numbers.
+  let members: [SeriesID]
+  let groups: SeriesGroups?
+  let limits: LiveLimits
 
-  /// Reads history for a feed whose windows from `frontier` on are live.
-  func read(
-    series: [SeriesID], since: Since, frontier: Timestamp, lastCommit: CommitNumber, now: Timestamp
-  ) async throws -> Result {
-    let end = subscription.resolution == .raw ? Timestamp.distantFuture : frontier
-    switch since {
-    case .now:
-      return Result(cursor: Cursor(commit: lastCommit, frontier: frontier))
-    case .time(let from):
-      let page = try await page(series, from: from, to: end)
-      return result(page, from: from, frontier: frontier)
-    case .cursor(let cursor):
-      return try await resume(series, cursor, to: end, frontier: frontier)
+  // MARK: - Windows
+
+  /// Windows from a reader's place on, up to the present, or for as long as a step covers.
+  func windows(_ catchUp: CatchUp, until present: Cursor) async throws -> Step {
+    guard let length = subscription.resolution.lengthMicroseconds else {
+      return Step(place: present)
     }
+    let position = catchUp.position
+    let stride = max(1, catchUp.strideMicroseconds / length) * length
+    let to = min(present.frontier, position.frontier + .microseconds(stride))
+    var place = position
+    place.frontier = to
+    place.place = nil
+    guard position.frontier < to else {
+      place.frontier = present.frontier
+      return Step(place: place)
+    }
+    var rows = try await windows(from: position.frontier, to: to)
+    if position.place != nil { rows.removeAll { position.hasSeen($0) } }
+    return Step(rows: rows, place: place)
   }
 
-  /// Goes on from a cursor: what was committed after it, and windows that it changed.
-  private func resume(
-    _ series: [SeriesID], _ cursor: Cursor, to end: Timestamp, frontier: Timestamp
-  ) async throws -> Result {
-    let fresh = try await store.history(
-      HistoryRequest(
-        series: series, from: .distantPast, to: .distantFuture, resolution: .raw, functions: [],
-        limitRows: LiveHub.maxHistoryRows, sinceCommit: cursor.commit))
-    // Commits are told apart for some minutes only; what came in between is said to be missing.
-    let isTooOld = fresh.completeSince.map { $0 > cursor.commit } ?? false
-    guard subscription.resolution != .raw else {
-      var result = result(fresh, from: cursor.frontier, frontier: frontier)
-      if isTooOld {
-        result.lost = Lost(from: cursor.frontier, to: frontier, reason: "cursor too old")
-      }
-      return result
+  private func windows(from: Timestamp, to: Timestamp) async throws -> [HistoryRow] {
+    guard !members.isEmpty else { return [] }
+    guard let groups else {
+      let page = try await store.history(
+        HistoryRequest(
+          series: members, from: from, to: to, resolution: subscription.resolution,
+          functions: subscription.functions, limitRows: .max - 1))
+      return page.rows.sorted { ($0.time, $0.series) < ($1.time, $1.series) }
     }
-    let page = try await page(series, from: cursor.frontier, to: end)
-    var result = result(page, from: cursor.frontier, frontier: frontier)
-    var changed: Set<FeedMachine.WindowKey> = []
-    for row in fresh.rows {
-      let start = subscription.resolution.windowStart(of: row.time)
-      if start < cursor.frontier { changed.insert(.init(series: row.series, start: start)) }
-    }
-    let machine = FeedMachine(
-      resolution: subscription.resolution, functions: subscription.functions, now: frontier)
-    result.amended = try await windows(changed, machine: machine)
-    if isTooOld, result.lost == nil {
-      // The windows since the cursor are complete; of those before it, late readings may be missing.
-      result.lost = Lost(
-        from: Timestamp(microseconds: 0), to: cursor.frontier, reason: "cursor too old")
-    }
-    return result
+    let states = try await store.windows(
+      of: members, resolution: subscription.resolution, from: from, to: to,
+      withSketch: subscription.withSketch)
+    return GroupedWindows.merged(states.entries, by: groups).map(row)
   }
 
-  /// Reads single windows whole.
-  func windows(
-    _ keys: Set<FeedMachine.WindowKey>, machine: FeedMachine
-  ) async throws -> [HistoryRow] {
+  private func row(_ entry: WindowStates.Entry) -> HistoryRow {
+    HistoryRow(
+      series: entry.series, time: entry.start,
+      values: subscription.functions.map { entry.summary.value(of: $0) })
+  }
+
+  /// Single windows, whole, as they are now; of groups, where there are any.
+  func windows(_ keys: Set<WindowTable.Key>) async throws -> [HistoryRow] {
     guard let length = subscription.resolution.length else { return [] }
+    let byGroup = groups.map { Dictionary($0.all.map { ($0.id, $0.members) }) { one, _ in one } }
     var rows: [HistoryRow] = []
-    let bySeries = Dictionary(grouping: keys, by: \.series)
-    for (series, keys) in bySeries.sorted(by: { $0.key < $1.key }) {
-      for key in keys.sorted(by: { $0.start < $1.start }) {
-        let states = try await store.windows(
-          of: [series], resolution: subscription.resolution, from: key.start,
-          to: key.start + length, withSketch: machine.withSketch)
-        rows += states.entries.map { machine.row(key, $0.summary) }
+    // Neighbours are read together: late readings mostly come as a stretch of time.
+    for span in WindowSpans(keys, length: length) {
+      let series = byGroup.map { groups in span.series.flatMap { groups[$0] ?? [] } } ?? span.series
+      let states = try await store.windows(
+        of: series.sorted(), resolution: subscription.resolution, from: span.from, to: span.to,
+        withSketch: subscription.withSketch)
+      let entries = groups.map { GroupedWindows.merged(states.entries, by: $0) } ?? states.entries
+      rows += entries.filter { keys.contains(.init(series: $0.series, start: $0.start)) }.map(row)
+    }
+    return rows.sorted { ($0.time, $0.series) < ($1.time, $1.series) }
+  }
+
+  /// The windows before a cursor that readings committed after it have changed, and the commit that this
+  /// is known up to; nil where those commits are not told apart any more.
+  func changes(
+    since cursor: Cursor
+  ) async throws -> (keys: Set<WindowTable.Key>, through: CommitNumber)? {
+    var keys: Set<WindowTable.Key> = []
+    var through: CommitNumber?
+    var after: HistoryPosition?
+    repeat {
+      let page = try await store.history(
+        HistoryRequest(
+          series: members, from: .distantPast, to: .distantFuture, resolution: .raw,
+          functions: [], limitRows: limits.stepRows * 4, after: after,
+          sinceCommit: cursor.commit))
+      if let complete = page.completeSince, complete > cursor.commit { return nil }
+      for row in page.rows where row.text == nil {
+        let start = subscription.resolution.windowStart(of: row.time)
+        let series = groups == nil ? row.series : groups?.id(of: row.series) ?? .none
+        guard (start, series) < (cursor.frontier, cursor.place ?? .none) else { continue }
+        keys.insert(.init(series: series, start: start))
       }
-    }
-    return rows
+      if through == nil { through = page.commit }
+      after = page.next
+    } while after != nil
+    return (keys, through ?? cursor.commit)
   }
 
-  private func page(
-    _ series: [SeriesID], from: Timestamp, to: Timestamp
-  ) async throws -> HistoryPage {
-    try await store.history(
+  // MARK: - Readings
+
+  /// Readings from a reader's place on, up to the present, or for as long as a step covers.
+  func readings(
+    _ catchUp: inout CatchUp, until present: Cursor, now: Timestamp
+  ) async throws -> Step {
+    var position = catchUp.position
+    if position.through == nil {
+      guard position.commit < present.commit else { return Step(place: present) }
+      position = Cursor(
+        commit: position.commit, frontier: Timestamp(microseconds: 0), place: SeriesID.none,
+        through: present.commit)
+    }
+    // Late readings of any age come first, in one step.
+    let isLate = position.frontier.microseconds == 0
+    while true {
+      var to = position.frontier + .microseconds(catchUp.strideMicroseconds)
+      if isLate { to = now - LiveHistory.reach }
+      if to > now + LiveHistory.reach { to = .distantFuture }
+      let read = try await readings(position, to: to, canShorten: !isLate)
+      if read.isTooOld { return Step(place: position, isTooOld: true) }
+      if read.isTooLong, catchUp.shorten(atLeast: 1_000) { continue }
+      var place = position
+      place.frontier = to
+      place.place = SeriesID.none
+      if to == .distantFuture {
+        place = Cursor(commit: position.through ?? present.commit, frontier: now)
+      }
+      var lost: Lost?
+      if read.isTooLong {
+        lost = Lost(
+          from: position.frontier, to: to, reason: LiveHistory.tooMuch)
+      }
+      return Step(rows: read.rows, place: place, lost: lost)
+    }
+  }
+
+  static let tooMuch = "more history than one subscription gets"
+
+  private func readings(
+    _ position: Cursor, to: Timestamp, canShorten: Bool
+  ) async throws -> (rows: [HistoryRow], isTooLong: Bool, isTooOld: Bool) {
+    guard !members.isEmpty else { return ([], false, false) }
+    let isFirst = position.frontier.microseconds == 0
+    let since = position.commit.number == 0 ? nil : position.commit
+    var rows: [HistoryRow] = []
+    var after: HistoryPosition?
+    var isTooLong = false
+    repeat {
+      let page = try await store.history(
+        HistoryRequest(
+          series: members, from: isFirst ? .distantPast : position.frontier, to: to,
+          resolution: .raw, functions: [], limitRows: limits.stepRows * 4, after: after,
+          sinceCommit: since, throughCommit: position.through))
+      if let since, let complete = page.completeSince, complete > since {
+        return ([], false, true)
+      }
+      rows += page.rows
+      after = page.next
+      isTooLong =
+        after != nil && (canShorten || rows.count >= limits.historyReadings)
+    } while after != nil && !isTooLong
+    // Text and data are no numbers, and not told live.
+    rows.removeAll { $0.text != nil || position.hasSeen($0) }
+    rows.sort { ($0.time, $0.series) < ($1.time, $1.series) }
+    return (rows, isTooLong, false)
+  }
+
+  /// From where on there are no more readings than one subscription gets of the past.
+  func firstReading(since from: Timestamp, now: Timestamp) async throws -> Timestamp {
+    let span = (now - from).wholeMicroseconds
+    let lengths: [Resolution] = [.s10, .m1, .m10, .h1]
+    let resolution =
+      lengths.first { resolution in
+        guard let length = resolution.lengthMicroseconds else { return false }
+        return Double(span) / Double(length) * Double(members.count) <= 100_000
+      } ?? .d1
+    guard span > 0, !members.isEmpty else { return from }
+    let page = try await store.history(
       HistoryRequest(
-        series: series, from: from, to: to, resolution: subscription.resolution,
-        functions: subscription.functions, limitRows: LiveHub.maxHistoryRows))
+        series: members, from: from, to: .distantFuture, resolution: resolution,
+        functions: [.count], limitRows: 1_000_000))
+    var counts: [Timestamp: Double] = [:]
+    for row in page.rows { counts[row.time, default: 0] += row.values.first.flatMap { $0 } ?? 0 }
+    var sum = 0.0
+    var first: Timestamp?
+    for (start, count) in counts.sorted(by: { $0.key > $1.key }) {
+      sum += count
+      if sum > Double(limits.historyReadings), let first { return max(first, from) }
+      first = start
+    }
+    return from
+  }
+}
+
+/// Windows in stretches of time, so that neighbours can be read together.
+struct WindowSpans: Sequence {
+  /// A stretch, and whose windows are in it.
+  struct Span {
+    var from: Timestamp
+    var to: Timestamp
+    var series: [SeriesID]
   }
 
-  private func result(_ page: HistoryPage, from: Timestamp, frontier: Timestamp) -> Result {
-    var result = Result(
-      rows: page.rows.sorted { ($0.time, $0.series) < ($1.time, $1.series) },
-      cursor: Cursor(commit: page.commit, frontier: frontier))
-    if page.next != nil {
-      result.lost = Lost(
-        from: from, to: frontier, reason: "more history than one subscription gets")
+  private var spans: [Span] = []
+
+  /// The longest stretch, in windows.
+  private static let longest: Int64 = 1_000
+  /// The longest hole within one, in windows.
+  private static let hole: Int64 = 8
+
+  init(_ keys: Set<WindowTable.Key>, length: Duration) {
+    var series: Set<SeriesID> = []
+    var current: (from: Timestamp, to: Timestamp)?
+    func end(_ span: (from: Timestamp, to: Timestamp), _ spans: inout [Span]) {
+      spans.append(Span(from: span.from, to: span.to, series: series.sorted()))
+      series.removeAll()
     }
-    return result
+    for key in keys.sorted(by: { $0.start < $1.start }) {
+      let keyEnd = key.start + length
+      if let span = current {
+        if key.start <= span.to + length * WindowSpans.hole,
+          keyEnd - span.from <= length * WindowSpans.longest
+        {
+          current = (span.from, Swift.max(span.to, keyEnd))
+        } else {
+          end(span, &spans)
+          current = (key.start, keyEnd)
+        }
+      } else {
+        current = (key.start, keyEnd)
+      }
+      series.insert(key.series)
+    }
+    if let current { end(current, &spans) }
   }
+
+  func makeIterator() -> IndexingIterator<[Span]> { spans.makeIterator() }
 }

@@ -3,37 +3,42 @@ package import Logging
 package import TelemetryModel
 
 /// Turns what is committed into what readers see: one computation and one message for all readers
-/// with equal subscriptions.
+/// with equal subscriptions; unequal ones share the windows they have in common.
 ///
-/// History and live data meet without a seam: history is read as of a commit, and what the feed
-/// says of later commits while it is being read is kept and sent behind it. Raw feeds speak with
+/// History and live data meet without a seam: a reader is brought from where it begins to the present
+/// by steps read from the store, and joins its feed at a cursor that both have. Raw feeds speak with
 /// every commit, window feeds when windows close. What nobody watches costs nothing.
 package actor LiveHub {
-  /// The most rows of one message; longer history comes in several.
-  package static let maxRowsPerMessage = 2_000
-  /// The most rows of history a subscription may ask for; what is older is told with a `gap`.
-  package static let maxHistoryRows = 200_000
+  /// Which windows several feeds can share: percentiles take more memory.
+  struct TableKey: Hashable {
+    var resolution: Resolution
+    var withSketch: Bool
+  }
 
-  private let store: any SampleStore
-  private let catalog: SeriesCatalog
-  private let registry: DeviceRegistry
-  private let outlet: any LiveOutlet
-  private let logger: Logger
-  private let now: @Sendable () -> Timestamp
-  private var feeds: [FeedID: Feed] = [:]
-  private var feedsBySubscription: [Subscription: FeedID] = [:]
-  private var feedsBySeries: [SeriesID: [FeedID]] = [:]
+  let store: any SampleStore
+  let catalog: SeriesCatalog
+  let registry: DeviceRegistry
+  let outlet: any LiveOutlet
+  let logger: Logger
+  let now: @Sendable () -> Timestamp
+  let limits: LiveLimits
+  var feeds: [FeedID: Feed] = [:]
+  var feedsBySubscription: [Subscription: FeedID] = [:]
+  var feedsBySeries: [SeriesID: [FeedID]] = [:]
+  var feedsByReader: [ReaderID: Set<FeedID>] = [:]
+  var tables: [TableKey: WindowTable] = [:]
   private var deviceWatchers: Set<ReaderID> = []
   private var lastFeed: UInt64 = 0
-  private var lastCommit: CommitNumber
+  private(set) var lastCommit: CommitNumber
   private var ticking: Task<Void, Never>?
 
   /// A hub whose next batch follows `lastCommit`.
   package init(
     store: any SampleStore, lastCommit: CommitNumber, catalog: SeriesCatalog,
-    registry: DeviceRegistry, outlet: any LiveOutlet, logger: Logger,
-    now: @escaping @Sendable () -> Timestamp
+    registry: DeviceRegistry, outlet: any LiveOutlet, limits: LiveLimits = LiveLimits(),
+    logger: Logger, now: @escaping @Sendable () -> Timestamp
   ) {
+    self.limits = limits
     self.store = store
     self.lastCommit = lastCommit
     self.catalog = catalog
@@ -46,32 +51,62 @@ package actor LiveHub {
   // MARK: - What comes in
 
   /// Takes a batch that has just been made durable. Batches come in the order of their commits.
-  package func committed(_ batch: CommittedBatch) async {
+  package func committed(_ batch: CommittedBatch) {
     lastCommit = batch.commit
     guard !feeds.isEmpty else { return }
     admit(batch.newSeries)
-    var shares: [FeedID: [Sample]] = [:]
+    var spoken: Set<FeedID> = []
     for sample in batch.samples {
-      for feed in feedsBySeries[sample.series] ?? [] {
-        shares[feed, default: []].append(sample)
+      guard let interested = feedsBySeries[sample.series] else { continue }
+      var counted: TableKey?
+      var alsoCounted: TableKey?
+      for id in interested {
+        guard let key = feeds[id]?.tableKey else {
+          feeds[id]?.rows.append(
+            HistoryRow(series: sample.series, time: sample.time, values: [sample.value]))
+          spoken.insert(id)
+          continue
+        }
+        // Several feeds share a table; there are two kinds a resolution, seldom more at once.
+        if key == counted || key == alsoCounted { continue }
+        if counted != nil, alsoCounted != nil, wasCounted(key, by: id, among: interested) {
+          continue
+        }
+        alsoCounted = counted
+        counted = key
+        tables[key]?.add(sample, commit: batch.commit)
       }
     }
-    for (id, samples) in shares {
-      feeds[id]?.add(samples, commit: batch.commit)
-      if feeds[id]?.subscription.resolution == .raw { await flush(id) }
+    let now = now()
+    for id in spoken {
+      feeds[id]?.reached = Cursor(commit: batch.commit, frontier: now)
+      speak(id, now: now)
     }
     sayGaps(batch.gaps)
   }
 
-  /// Tells those who watch devices that one has changed.
+  /// Whether a feed before this one in the list has the same table.
+  private func wasCounted(_ key: TableKey, by id: FeedID, among list: [FeedID]) -> Bool {
+    for other in list {
+      if other == id { return false }
+      if feeds[other]?.tableKey == key { return true }
+    }
+    return false
+  }
+
+  /// Tells those who watch devices that one has changed, and takes its series into or out of
+  /// subscriptions that its labels decide.
   package func deviceChanged(_ status: DeviceStatus) {
-    guard !deviceWatchers.isEmpty else { return }
-    let message = LiveEncoding.presence(status)
-    for reader in deviceWatchers { outlet.send(message, to: reader) }
+    if !deviceWatchers.isEmpty {
+      outlet.announce(
+        LiveMessage.presence(status, registry.linkHistory(of: status.device)),
+        about: status.device)
+    }
+    relabel(status.device)
   }
 
   /// Tells those who watch devices something else about them.
-  package func announce(_ message: [UInt8]) {
+  package func announce(_ message: LiveMessage) {
     for reader in deviceWatchers { outlet.send(message, to: reader) }
   }
 
@@ -82,57 +117,87 @@ package actor LiveHub {
   package func subscribe(
     _ subscription: Subscription, since: Since, request: String, reader: ReaderID
   ) async {
-    let id = feed(for: subscription)
-    guard feeds[id]?.readers.contains(reader) == false, feeds[id]?.joiners[reader] == nil else {
-      outlet.send(
-        LiveAnswer.refusal(
-          request, RPCError(.conflict, "this is subscribed to already", field: "query")),
-        to: reader)
-      return
+    guard outlet.isOpen(reader) else { return }
+    guard feedsByReader[reader, default: []].count < limits.subscriptions else {
+      return refuse(
+        request, reader,
+        RPCError(
+          .limitExceeded, "too many subscriptions on one connection", field: "subscribe",
+          limit: Double(limits.subscriptions)))
     }
-    feeds[id]?.joiners[reader] = Feed.Joiner()
-    let frontier = feeds[id]?.machine.frontier ?? now()
+    guard let id = feed(for: subscription) else {
+      return refuse(
+        request, reader,
+        RPCError(
+          .limitExceeded, "more series than one subscription gets; narrow the query",
+          field: "params.query", limit: Double(limits.series)))
+    }
+    guard feedsByReader[reader]?.contains(id) != true else {
+      return refuse(
+        request, reader,
+        RPCError(.conflict, "this is subscribed to already", field: "params.query"))
+    }
+    feedsByReader[reader, default: []].insert(id)
+    let began = now()
+    feeds[id]?.joiners[reader] = Feed.Joiner(
+      catchUp: CatchUp(
+        at: Cursor(commit: lastCommit, frontier: began), looksForChanges: false,
+        stride: .seconds(1), stepRows: limits.stepRows, now: began))
     do {
-      if feeds[id]?.waiting != nil { try await seed(id) }
-      let history = try await LiveHistory(store: store, subscription: subscription).read(
-        series: feeds[id].map { Array($0.members) } ?? [], since: since, frontier: frontier,
-        lastCommit: lastCommit, now: now())
-      answer(request, reader: reader, feed: id, history: history)
+      try await seed(id)
+      try await begin(reader, in: id, since: since, request: request)
     } catch {
-      feeds[id]?.joiners[reader] = nil
-      dropIfUnused(id)
       logger.error("History could not be read", metadata: ["error": "\(error)"])
-      outlet.send(
-        LiveAnswer.refusal(request, RPCError(.busy, "the store cannot be read at the moment")),
-        to: reader)
+      leave(reader, id)
+      refuse(request, reader, RPCError(.busy, "the store cannot be read at the moment"))
+    }
+  }
+
+  /// Reads on for a reader that can take more.
+  package func goOn(_ reader: ReaderID, feed id: FeedID) async {
+    do {
+      try await step(reader, in: id)
+    } catch {
+      logger.error("History could not be read", metadata: ["error": "\(error)"])
+      giveUp(reader, in: id, reason: "the store cannot be read at the moment")
     }
   }
 
   /// Ends one subscription of a reader; false if it has none of that name.
   package func unsubscribe(_ reader: ReaderID, feed name: String) -> Bool {
-    guard let id = feeds.keys.first(where: { $0.description == name }),
-      feeds[id]?.readers.remove(reader) != nil
-        || feeds[id]?.joiners.removeValue(forKey: reader) != nil
-    else { return false }
-    outlet.leave(reader, feed: id)
-    dropIfUnused(id)
+    guard let id = feedsByReader[reader]?.first(where: { $0.description == name }) else {
+      return false
+    }
+    leave(reader, id)
     return true
   }
 
-  /// Answers with every device, and from then on tells of their changes.
+  /// Answers with every device, and from then on tells of their changes. Of a large fleet the first
+  /// thousand are in the answer, and the others follow as changes do.
   package func watchDevices(_ reader: ReaderID, request: String) {
+    guard outlet.isOpen(reader) else { return }
     deviceWatchers.insert(reader)
-    outlet.send(LiveEncoding.devices(request, registry.all()), to: reader)
+    outlet.watchDevices(reader)
+    let devices = registry.all()
+    outlet.send(
+      LiveMessage.devices(request, devices.prefix(1_000)) { [registry] in
+        registry.linkHistory(of: $0)
+      }, to: reader)
+    outlet.owe(reader, devices: devices.dropFirst(1_000).map(\.device))
+  }
+
+  /// Tells a reader how devices are now, of whose changes it missed some.
+  package func tell(_ reader: ReaderID, of devices: [DeviceID]) {
+    for device in devices {
+      guard let status = registry[device] else { continue }
+      outlet.send(LiveMessage.presence(status, registry.linkHistory(of: device)), to: reader)
+    }
   }
 
   /// Forgets a reader whose connection has ended.
   package func remove(_ reader: ReaderID) {
     deviceWatchers.remove(reader)
-    for id in Array(feeds.keys) {
-      feeds[id]?.readers.remove(reader)
-      feeds[id]?.joiners[reader] = nil
-      dropIfUnused(id)
-    }
+    for id in feedsByReader[reader] ?? [] { leave(reader, id) }
   }
 
   /// How many feeds, and how many readers in them, there are.
@@ -140,79 +205,61 @@ package actor LiveHub {
     (feeds.count, feeds.values.reduce(0) { $0 + $1.readers.count })
   }
 
-  // MARK: - Joining
+  private func refuse(_ request: String, _ reader: ReaderID, _ error: RPCError) {
+    outlet.send(LiveMessage(refusing: request, error), to: reader)
+  }
 
-  private func feed(for subscription: Subscription) -> FeedID {
+  private func leave(_ reader: ReaderID, _ id: FeedID) {
+    feeds[id]?.readers.remove(reader)
+    feeds[id]?.joiners[reader] = nil
+    feedsByReader[reader]?.remove(id)
+    if feedsByReader[reader]?.isEmpty == true { feedsByReader[reader] = nil }
+    outlet.leave(reader, feed: id)
+    dropIfUnused(id)
+  }
+
+  // MARK: - Feeds
+
+  /// The feed of a subscription, made if there is none; nil where it would have too many series.
+  private func feed(for subscription: Subscription) -> FeedID? {
     if let id = feedsBySubscription[subscription] { return id }
-    lastFeed += 1
-    let id = FeedID(lastFeed)
     let members = catalog.all {
       subscription.query.matches($0, labels: registry.labels(of: $0.device))
     }
-    feeds[id] = Feed(
-      id: id, subscription: subscription, members: Set(members.map(\.id)), now: now())
+    guard members.count <= limits.series else { return nil }
+    lastFeed += 1
+    let id = FeedID(lastFeed)
+    var feed = Feed(
+      id: id, subscription: subscription, members: Set(members.map(\.id)),
+      cursor: Cursor(commit: lastCommit, frontier: now()),
+      rowsPerMessage: limits.rowsPerMessage(functions: subscription.functions.count))
+    if let names = subscription.groupBy {
+      var groups = SeriesGroups(by: names)
+      for series in members { groups.add(series, labels: registry.labels(of: series.device)) }
+      feed.groups = groups
+      feed.merged = GroupedWindows(groups)
+    }
+    feeds[id] = feed
     feedsBySubscription[subscription] = id
     for series in members { feedsBySeries[series.id, default: []].append(id) }
+    if let key = feed.tableKey {
+      if tables[key] == nil {
+        tables[key] = WindowTable(key.resolution, withSketch: key.withSketch, now: now())
+      }
+      _ = tables[key]?.cover(feed.members, at: lastCommit)
+    }
     startTicking()
     return id
-  }
-
-  private func seed(_ id: FeedID) async throws {
-    guard let feed = feeds[id] else { return }
-    let states = try await store.windows(
-      of: Array(feed.members), resolution: feed.subscription.resolution,
-      from: feed.machine.frontier, to: .distantFuture, withSketch: feed.machine.withSketch)
-    if feeds[id]?.waiting != nil { feeds[id]?.seed(states) }
-  }
-
-  private func answer(
-    _ request: String, reader: ReaderID, feed id: FeedID, history: LiveHistory.Result
-  ) {
-    // Gone while its history was read?
-    guard let feed = feeds[id], let joiner = feed.joiners[reader] else { return }
-    let series = feed.members.sorted().compactMap { catalog[$0] }
-    let cursor = Cursor(commit: lastCommit, frontier: feed.machine.frontier)
-    outlet.send(
-      LiveEncoding.subscribed(
-        request, feed: id, cursor: cursor, series: series, labels: registry.labels(of:)),
-      to: reader)
-    if let lost = history.lost {
-      outlet.send(LiveEncoding.gap(feed: id, lost), to: reader)
-    }
-    send(history.rows, amends: false, cursor: history.cursor, feed: id, to: reader)
-    send(history.amended, amends: true, cursor: history.cursor, feed: id, to: reader)
-    for missed in joiner.missed
-    where subscriptionIsWindowed(feed) || missed.commit > history.cursor.commit {
-      send(missed.rows, amends: missed.amends, cursor: cursor, feed: id, to: reader)
-    }
-    feeds[id]?.joiners[reader] = nil
-    feeds[id]?.readers.insert(reader)
-    outlet.join(reader, feed: id)
-  }
-
-  private func subscriptionIsWindowed(_ feed: Feed) -> Bool {
-    feed.subscription.resolution != .raw
-  }
-
-  private func send(
-    _ rows: [HistoryRow], amends: Bool, cursor: Cursor, feed: FeedID, to reader: ReaderID
-  ) {
-    var rest = rows[...]
-    while !rest.isEmpty {
-      let part = rest.prefix(LiveHub.maxRowsPerMessage)
-      rest = rest.dropFirst(part.count)
-      outlet.send(
-        LiveEncoding.update(feed: feed, cursor: cursor, rows: part, amends: amends), to: reader)
-    }
   }
 
   private func dropIfUnused(_ id: FeedID) {
     guard let feed = feeds[id], feed.isUnused else { return }
     feeds[id] = nil
     feedsBySubscription[feed.subscription] = nil
-    for series in feed.members {
-      feedsBySeries[series]?.removeAll { $0 == id }
-      if feedsBySeries[series]?.isEmpty == true { feedsBySeries[series] = nil }
+    for series in feed.members { forget(id, in: series) }
+    if let key = feed.tableKey {
+      tables[key]?.uncover(feed.members)
+      if !feeds.values.contains(where: { $0.tableKey == key }) { tables[key] = nil }
     }
     if feeds.isEmpty {
       ticking?.cancel()
@@ -220,65 +267,14 @@ package actor LiveHub {
     }
   }
 
-  // MARK: - Saying
-
-  private func admit(_ series: [Series]) {
-    guard !series.isEmpty else { return }
-    for id in Array(feeds.keys) {
-      guard let query = feeds[id]?.subscription.query else { continue }
-      let matching = series.filter { query.matches($0, labels: registry.labels(of: $0.device)) }
-      guard !matching.isEmpty else { continue }
-      for new in matching {
-        feeds[id]?.members.insert(new.id)
-        feedsBySeries[new.id, default: []].append(id)
-      }
-      outlet.publish(
-        LiveEncoding.series(feed: id, matching, labels: registry.labels(of:)), to: id)
-    }
-  }
-
-  private func sayGaps(_ gaps: [StoredGap]) {
-    guard !gaps.isEmpty else { return }
-    for (id, feed) in feeds {
-      for gap in gaps
-      where feed.subscription.query.matches(
-        device: gap.device, labels: registry.labels(of: gap.device))
-      {
-        outlet.publish(LiveEncoding.deviceGap(feed: id, gap), to: id)
-      }
-    }
-  }
-
-  private func flush(_ id: FeedID) async {
-    guard let output = feeds[id]?.machine.tick(now: now()) else { return }
-    publish(output.rows, amends: false, feed: id)
-    guard !output.late.isEmpty, let feed = feeds[id] else { return }
-    do {
-      let rows = try await LiveHistory(store: store, subscription: feed.subscription)
-        .windows(output.late, machine: feed.machine)
-      publish(rows, amends: true, feed: id)
-    } catch {
-      logger.error("Late windows could not be read", metadata: ["error": "\(error)"])
-    }
-  }
-
-  private func publish(_ rows: [HistoryRow], amends: Bool, feed id: FeedID) {
-    guard !rows.isEmpty, let feed = feeds[id] else { return }
-    feeds[id]?.keepForJoiners(.init(commit: lastCommit, rows: rows, amends: amends))
-    guard !feed.readers.isEmpty else { return }
-    let cursor = Cursor(commit: lastCommit, frontier: feed.machine.frontier)
-    var rest = rows[...]
-    while !rest.isEmpty {
-      let part = rest.prefix(LiveHub.maxRowsPerMessage)
-      rest = rest.dropFirst(part.count)
-      outlet.publish(
-        LiveEncoding.update(feed: id, cursor: cursor, rows: part, amends: amends), to: id)
-    }
+  func forget(_ id: FeedID, in series: SeriesID) {
+    feedsBySeries[series]?.removeAll { $0 == id }
+    if feedsBySeries[series]?.isEmpty == true { feedsBySeries[series] = nil }
   }
 
   // MARK: - Time
 
-  /// Runs while there are feeds: wakes when the next second's windows are due.
+  /// Runs while there are feeds: wakes when the next second's are due.
   private func startTicking() {
     guard ticking == nil else { return }
     ticking = Task { [weak self] in
@@ -293,15 +289,18 @@ package actor LiveHub {
   private func untilNextTick() -> Duration {
     let now = now()
     let due =
-      Resolution.s1.windowStart(of: now - FeedMachine.closeDelay) + .seconds(1)
-      + FeedMachine.closeDelay
+      Resolution.s1.windowStart(of: now - WindowTable.closeDelay) + .seconds(1)
+      + WindowTable.closeDelay
     return max(.milliseconds(1), due - now)
   }
+}
 
-  private func tick() async {
-    for id in Array(feeds.keys) where feeds[id]?.subscription.resolution != .raw {
-      // A feed still waiting for the windows that were open when it began has nothing to close yet.
-      if feeds[id]?.waiting == nil { await flush(id) }
-    }
+extension Feed {
+  /// Where its windows are; nil for raw readings.
+  var tableKey: LiveHub.TableKey? {
+    subscription.resolution == .raw
+      ? nil
+      : LiveHub.TableKey(
+        resolution: subscription.resolution, withSketch: subscription.withSketch)
   }
 }

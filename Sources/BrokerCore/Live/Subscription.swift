@@ -8,40 +8,30 @@ package struct Subscription: Hashable, Sendable {
   package var resolution: Resolution
   /// The columns of a window's row; empty for raw readings.
   package var functions: [AggregateFunction]
+  /// Labels by which devices are merged, none for all of them together; nil where nothing is merged.
+  /// Raw readings cannot be.
+  package var groupBy: [String]?
+  /// The most messages with rows in a second; nil for as many as there are. Nothing is left out for
+  /// it: a message then has the rows of a longer time.
+  package var maxRate: Double?
 
   /// Names all parts.
-  package init(query: SeriesQuery, resolution: Resolution, functions: [AggregateFunction]) {
+  package init(
+    query: SeriesQuery, resolution: Resolution, functions: [AggregateFunction],
+    groupBy: [String]? = nil, maxRate: Double? = nil
+  ) {
     self.query = query
     self.resolution = resolution
     self.functions = resolution == .raw ? [] : functions
-  }
-}
-
-/// How far a reader has seen: everything up to a commit, and every window that begins before a
-/// moment. Opaque to clients; written as `COMMIT-MICROSECONDS`.
-package struct Cursor: Hashable, Sendable, CustomStringConvertible {
-  /// The newest commit seen.
-  package var commit: CommitNumber
-  /// Windows that begin before this were seen.
-  package var frontier: Timestamp
-
-  /// Names both parts.
-  package init(commit: CommitNumber, frontier: Timestamp) {
-    self.commit = commit
-    self.frontier = frontier
+    self.groupBy = groupBy
+    self.maxRate = maxRate
   }
 
-  /// Reads what ``description`` wrote; nil for anything else.
-  package init?(_ text: String) {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.count == 2, let commit = Int64(parts[0]), let frontier = Int64(parts[1]),
-      commit >= 0, frontier >= 0
-    else { return nil }
-    self.init(commit: CommitNumber(commit), frontier: Timestamp(microseconds: frontier))
-  }
+  /// Whether labels decide what is in it, or where.
+  var dependsOnLabels: Bool { !query.labels.isEmpty || groupBy?.isEmpty == false }
 
-  /// The wire form.
-  package var description: String { "\(commit)-\(frontier.microseconds)" }
+  /// Whether percentiles are asked for.
+  var withSketch: Bool { functions.contains { $0.quantile != nil } }
 }
 
 /// Where a subscription's history is to begin.

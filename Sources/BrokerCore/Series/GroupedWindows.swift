@@ -12,7 +12,7 @@ package struct GroupedWindows: Sendable {
     var start: Timestamp
   }
 
-  private let groups: SeriesGroups
+  private var groups: SeriesGroups
   private var windows: [Key: WindowSummary] = [:]
 
   /// No windows yet.
@@ -22,6 +22,9 @@ package struct GroupedWindows: Sendable {
 
   /// Whether there are no windows.
   package var isEmpty: Bool { windows.isEmpty }
+
+  /// From now on merges into these groups; what was merged before stays as it is.
+  package mutating func regroup(_ groups: SeriesGroups) { self.groups = groups }
 
   /// Merges one window of a series into its group's; of no effect for series of no group. Each
   /// window of a series goes in once, whole or in parts.

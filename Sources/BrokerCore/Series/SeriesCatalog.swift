@@ -63,6 +63,13 @@ package final class SeriesCatalog: Sendable {
     return everything.filter(predicate).sorted { $0.id < $1.id }
   }
 
+  /// Every series of a device, by age.
+  package func series(of device: DeviceID) -> [Series] {
+    state.withLock { state in
+      (state.byDevice[device] ?? [:]).values.compactMap { state.byNumber[$0] }
+    }.sorted { $0.id < $1.id }
+  }
+
   /// How many series there are.
   package var count: Int {
     state.withLock { $0.byNumber.count }

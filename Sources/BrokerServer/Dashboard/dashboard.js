@@ -88,10 +88,10 @@ async function fetchDetails(device) {
   }
 }
 
-function onState({ state, reason }) {
+function onState({ state, byEvents, reason }) {
   linkStatus.dataset.state = state;
   retry.hidden = state !== 'down';
-  if (state === 'live') show(linkText, 'Live');
+  if (state === 'live') show(linkText, byEvents ? 'Live, by events' : 'Live');
   // While it is tried again the words stay: a status that flips every second is noise.
   if (state === 'down') show(linkText, `Disconnected: ${reason}. Trying again…`);
 }

@@ -1,12 +1,17 @@
-// The live link (hawser.live.v1): JSON-RPC 2.0 over one WebSocket, which comes back by itself.
+// The live link (hawser.live.v1): JSON-RPC 2.0 over one WebSocket, which comes back by itself, or the
+// same by server-sent events where no WebSocket gets through.
 //
 // The link knows nothing of devices or charts. Its owner subscribes again in `onOpen`, with the last
 // cursor it saw, so that an interruption leaves neither a hole nor a repeated reading.
+
+import { EventSocket } from './event-socket.js';
 
 const firstDelayMs = 500;
 const longestDelayMs = 30_000;
 const silenceMs = 20_000;
 const answerMs = 10_000;
+/** After so many WebSockets that did not open in a row, events are tried. */
+const blockedAfter = 2;
 
 /** An error the broker answered a request with. */
 export class RPCError extends Error {
@@ -24,12 +29,13 @@ export class LiveLink {
   #requests = new Map();
   #lastID = 0;
   #failures = 0;
+  #blocked = 0;
   #retryTimer = 0;
   #probeTimer = 0;
 
   /**
    * `owner` is told what happens: `onOpen()`, `onNotification(method, params)`, and `onState(state)`
-   * with `{state:'connecting'}`, `{state:'live'}` or `{state:'down', retryAt, reason}`.
+   * with `{state:'connecting'}`, `{state:'live', byEvents}` or `{state:'down', retryAt, reason}`.
    */
   constructor(url, owner) {
     this.#url = url;
@@ -41,11 +47,16 @@ export class LiveLink {
   open() {
     clearTimeout(this.#retryTimer);
     this.#owner.onState({ state: 'connecting' });
-    const socket = new WebSocket(this.#url, ['hawser.live.v1']);
+    const byEvents = this.#blocked >= blockedAfter;
+    const socket = byEvents
+      ? new EventSocket(this.#url) : new WebSocket(this.#url, ['hawser.live.v1']);
     this.#socket = socket;
+    // A broker that is away opens neither: so they are tried in turn until one does.
+    this.#blocked = byEvents ? 0 : this.#blocked + 1;
     this.#expectTraffic(answerMs);
     socket.onopen = () => {
-      this.#owner.onState({ state: 'live' });
+      this.#blocked = byEvents ? blockedAfter : 0;
+      this.#owner.onState({ state: 'live', byEvents });
       this.#owner.onOpen();
     };
     socket.onmessage = (event) => {

@@ -8,15 +8,21 @@ struct BrokerRoutes {
   /// How long the store keeps what.
   let limits: StoreLimits
 
-  func responder() -> RouterResponder<BrokerRequestContext> {
-    let router = Router(context: BrokerRequestContext.self)
+  /// Origins whose pages may use the broker beside its own.
+  let allowedOrigins: Set<String>
+
+  func responder() -> some HTTPResponder<BrokerRequestContext> {
+    let router = Router(context: BrokerRequestContext.self, options: .autoGenerateHeadEndpoints)
+    let check = HostCheck(loopbackOnly: loopbackOnly, allowedOrigins: allowedOrigins)
+    let tags = EntityTags()
+    router.add(middleware: CrossOriginMiddleware(check: check))
     router.add(middleware: ProblemMiddleware())
-    router.add(middleware: HostCheckMiddleware(check: HostCheck(loopbackOnly: loopbackOnly)))
+    router.add(middleware: HostCheckMiddleware(check: check))
     OperationsRoutes(
       state: parts.state, metrics: parts.metrics, registry: parts.prometheus
     ).add(to: router)
-    DeviceRoutes(registry: parts.registry).add(to: router)
-    SeriesRoutes(catalog: parts.catalog, registry: parts.registry).add(to: router)
+    DeviceRoutes(registry: parts.registry, pipeline: parts.pipeline, tags: tags).add(to: router)
+    SeriesRoutes(catalog: parts.catalog, registry: parts.registry, tags: tags).add(to: router)
     HistoryRoutes(
       store: parts.store, catalog: parts.catalog, registry: parts.registry, now: parts.now,
       kept: { [limits] in limits[$0] }
@@ -31,8 +37,10 @@ struct BrokerRoutes {
       links: parts.links, sessions: HTTPDeviceSessions(), loops: parts.loops,
       maxSessions: parts.maxConnections
     ).add(to: router)
+    EventRoutes(links: parts.links, loops: parts.loops).add(to: router)
     UpgradeRoutes().add(to: router)
+    DescriptionRoutes().add(to: router)
     DashboardRoutes().add(to: router)
-    return router.buildResponder()
+    return MethodCheck(inner: router.buildResponder(), table: MethodTable(router))
   }
 }

@@ -13,6 +13,7 @@ enum DashboardAssets {
     script("dashboard.js", PackageResources.dashboard_js),
     script("device-view.js", PackageResources.device_view_js),
     script("dom.js", PackageResources.dom_js),
+    script("event-socket.js", PackageResources.event_socket_js),
     script("fleet.js", PackageResources.fleet_js),
     script("format.js", PackageResources.format_js),
     script("live-link.js", PackageResources.live_link_js),

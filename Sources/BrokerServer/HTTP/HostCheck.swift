@@ -10,12 +10,16 @@ import NIOHTTP1
 struct HostCheck: Sendable {
   /// Whether only loopback names are served.
   var loopbackOnly: Bool
+  /// Other origins, `https://HOST` with a port where it is not the usual one, whose pages may use the
+  /// broker.
+  var allowedOrigins: Set<String> = []
 
   /// Why a request is refused, or nil.
   func refusal(host: String?, origin: String?) -> String? {
     if loopbackOnly, let host, !HostCheck.isLoopback(host) {
       return "An open broker answers to loopback names only, not to \(host)."
     }
+    if let origin, allowedOrigins.contains(origin) { return nil }
     if let origin, origin != "null" {
       guard let host, origin == "http://\(host)" || origin == "https://\(host)" else {
         return "Pages from \(origin) may not use this broker."

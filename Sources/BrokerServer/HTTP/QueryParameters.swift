@@ -84,6 +84,17 @@ struct QueryParameters {
     return functions.isEmpty ? fallback : functions
   }
 
+  /// One of a closed set of words.
+  func word<Word: RawRepresentable & CaseIterable>(_ name: String) throws(Problem) -> Word?
+  where Word.RawValue == String {
+    guard let text = self[name] else { return nil }
+    guard let word = Word(rawValue: text) else {
+      let known = Word.allCases.map(\.rawValue).joined(separator: ", ")
+      throw .badRequest(name, "\(name) is one of \(known).")
+    }
+    return word
+  }
+
   /// A whole number within bounds.
   func integer(_ name: String, in range: ClosedRange<Int>, default fallback: Int) throws(Problem)
     -> Int

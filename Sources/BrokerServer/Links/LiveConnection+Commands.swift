@@ -12,7 +12,7 @@ extension LiveConnection {
         let view = try await LiveConnection.answer(call, from: desk, for: reader, as: actor)
         readers.send(CommandJSON.result(id, view), to: reader)
       } catch {
-        readers.send(LiveAnswer.refusal(id, RPCError(error)), to: reader)
+        readers.send(LiveMessage(refusing: id, RPCError(error)), to: reader)
       }
     }
   }

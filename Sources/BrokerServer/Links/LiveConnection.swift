@@ -8,21 +8,18 @@ import WebSocketTransport
 /// One dashboard's WebSocket: takes its requests to the hub, and writes what the hub has for it.
 /// Loop-bound.
 ///
-/// A reader that does not keep up is not waited for: while more than the high watermark waits for it
-/// messages of feeds are left out, and when it reads again a `gap` says from when to when.
-final class LiveConnection: WebSocketDelegate {
-  /// How long a reader may take nothing at all before it is closed with 4002.
-  private static let patience: TimeAmount = .seconds(30)
-  /// The most subscriptions of one connection.
-  private static let maxSubscriptions = 64
+/// A reader that does not keep up is not waited for: while more than the high watermark waits for it,
+/// `ReaderPace` says what becomes of messages.
+final class LiveConnection: WebSocketDelegate, LiveReader {
+  /// What the kernel keeps for a reader, in bytes; what is older when it is read is no use.
+  private static let sendBufferBytes = 128 << 10
 
   let services: LinkServices
   private var connection: WebSocketConnection?
   private var reader: ReaderID?
-  private var subscriptions = 0
-  /// Feeds that something was left out of, and since when.
-  private var missed: [FeedID: Timestamp] = [:]
-  private lazy var patienceTimer = CallbackTimer { [weak self] _ in self?.lostPatience() }
+  private var pace = ReaderPace()
+  private var patience = ReaderPatience()
+  private lazy var patienceTimer = CallbackTimer { [weak self] _ in self?.lookAtProgress() }
 
   init(services: LinkServices) {
     self.services = services
@@ -32,6 +29,8 @@ final class LiveConnection: WebSocketDelegate {
 
   func webSocketOpened(_ connection: WebSocketConnection) {
     self.connection = connection
+    try? connection.channel?.syncOptions?.setOption(
+      .socketOption(.so_sndbuf), value: LiveConnection.sendBufferBytes)
     reader = services.readers.add(self, on: connection.eventLoop)
   }
 
@@ -53,16 +52,13 @@ final class LiveConnection: WebSocketDelegate {
   func webSocketWritabilityChanged(_ connection: WebSocketConnection) {
     let wheel = LoopResources.of(connection.eventLoop).wheel
     guard connection.isWritable else {
-      return wheel.set(patienceTimer, at: connection.eventLoop.now + LiveConnection.patience)
+      patience.begin(taken: taken(connection))
+      return wheel.set(
+        patienceTimer, at: connection.eventLoop.now + TimeAmount(ReaderPatience.limit))
     }
+    patience.end()
     wheel.cancel(patienceTimer)
-    let now = services.now()
-    for (feed, since) in missed {
-      send(
-        LiveAnswer.gap(
-          subscription: feed.description, from: since, to: now, reason: "slow reader"))
-    }
-    missed.removeAll()
+    goOn()
   }
 
   func webSocketClosed(_ connection: WebSocketConnection, _ end: WebSocketEnd) {
@@ -79,27 +75,79 @@ final class LiveConnection: WebSocketDelegate {
 
   // MARK: - From the hub
 
-  /// A message for this reader alone.
-  func deliver(_ message: [UInt8]) {
-    send(message)
+  func deliver(_ message: LiveMessage) {
+    _ = connection?.send(text: message.rpc)
   }
 
-  /// A message of a feed, the same for all its readers.
-  func deliver(_ message: PreparedMessage, of feed: FeedID) {
+  func deliver(_ message: SharedMessage, of feed: FeedID) {
     guard let connection else { return }
-    guard connection.isWritable else {
-      if missed[feed] == nil { missed[feed] = services.now() }
-      return
+    // What has no rows is rare, and rows make no sense without it.
+    if let span = message.message.span, pace.isBehind(feed) || !connection.isWritable {
+      pace.miss(span, amends: message.message.amends, of: feed)
+      return goOn()
     }
-    _ = connection.send(message)
+    _ = connection.send(message.prepared)
   }
+
+  func deliver(_ message: SharedMessage, about device: DeviceID) {
+    guard let connection else { return }
+    guard connection.isWritable else { return pace.miss(CollectionOfOne(device)) }
+    _ = connection.send(message.prepared)
+  }
+
+  func askWhenReady(_ feed: FeedID) {
+    pace.want(feed)
+    goOn()
+  }
+
+  func owe(_ devices: [DeviceID]) {
+    pace.miss(devices)
+    goOn()
+  }
+
+  func left(_ feed: FeedID) { pace.leave(feed) }
 
   func close(code: UInt16, reason: String) {
     connection?.close(code: code, reason: reason)
   }
 
-  private func lostPatience() {
+  /// Does what waits, for as long as the reader takes it.
+  private func goOn() {
+    guard let reader else { return }
+    let hub = services.hub
+    while let connection, connection.isWritable, let action = pace.next() {
+      switch action {
+      case .goOn(let feed, let gap, let newest):
+        if let gap { deliver(LiveMessage.slowReader(feed, gap)) }
+        if newest, let message = services.readers.newest(of: feed, for: reader) {
+          _ = connection.send(message.prepared)
+        }
+      case .step(let feed):
+        Task { await hub.goOn(reader, feed: feed) }
+      case .tell(let devices):
+        let readers = services.readers
+        // The rest is told once these are on their way.
+        Task {
+          await hub.tell(reader, of: devices)
+          readers.nudge(reader)
+        }
+        return
+      }
+    }
+  }
+
+  func nudge() { goOn() }
+
+  private func taken(_ connection: WebSocketConnection) -> UInt64 {
+    connection.counters.wireBytesOut &- UInt64(connection.bufferedBytes)
+  }
+
+  private func lookAtProgress() {
     guard let connection, !connection.isWritable else { return }
+    guard patience.isOver(taken: taken(connection)) else {
+      return LoopResources.of(connection.eventLoop).wheel.set(
+        patienceTimer, at: connection.eventLoop.now + TimeAmount(ReaderPatience.limit))
+    }
     connection.close(
       code: CloseReason.readerTooSlow.code, reason: CloseReason.readerTooSlow.text)
   }
@@ -114,14 +162,14 @@ final class LiveConnection: WebSocketDelegate {
       subscribe(id, wanted, reader)
     case .unsubscribe(let id, let name):
       let readers = services.readers
-      subscriptions = max(0, subscriptions - 1)
       Task {
         let known = await hub.unsubscribe(reader, feed: name)
         readers.send(
           known
-            ? LiveAnswer.done(id)
-            : LiveAnswer.refusal(
-              id, RPCError(.notFound, "there is no such subscription", field: "subscription")),
+            ? LiveMessage(done: id)
+            : LiveMessage(
+              refusing: id,
+              RPCError(.notFound, "there is no such subscription", field: "params.subscription")),
           to: reader)
       }
     case .watchDevices(let id):
@@ -131,9 +179,10 @@ final class LiveConnection: WebSocketDelegate {
       carryOut(id, call, for: reader, as: CommandDesk.actor(at: address))
     case .authenticate(let id, _):
       // An open broker lets everyone in.
-      send(LiveAnswer.done(id))
+      deliver(LiveMessage(done: id))
     case .heartbeat(let id, let mono):
-      send(LiveAnswer.heartbeat(id, monoSeconds: mono, now: services.now()))
+      _ = connection?.send(
+        text: LiveAnswer.heartbeat(id, monoSeconds: mono, now: services.now()))
     case .unknownRequest(let id, let method):
       refuse(id, .unknownMethod(method))
     case .ignored:
@@ -142,48 +191,16 @@ final class LiveConnection: WebSocketDelegate {
   }
 
   private func subscribe(_ id: String, _ wanted: SubscribeParams, _ reader: ReaderID) {
-    guard subscriptions < LiveConnection.maxSubscriptions else {
-      return refuse(
-        id,
-        RPCError(
-          .limitExceeded, "too many subscriptions on one connection", field: "subscribe",
-          limit: Double(LiveConnection.maxSubscriptions)))
+    do {
+      let (subscription, since) = try Subscription.wanted(wanted)
+      let hub = services.hub
+      Task { await hub.subscribe(subscription, since: since, request: id, reader: reader) }
+    } catch {
+      refuse(id, error)
     }
-    if wanted.groupBy != nil {
-      return refuse(
-        id,
-        RPCError(.invalidField, "groupBy is not served by this version", field: "params.groupBy"))
-    }
-    let subscription = Subscription(
-      query: SeriesQuery(
-        devices: wanted.query.devices?.map { Glob($0) },
-        metrics: wanted.query.metrics?.map { Glob($0) },
-        labels: wanted.query.labels.mapValues { Glob($0) }),
-      resolution: wanted.resolution, functions: wanted.functions)
-    let hub = services.hub
-    let since: Since
-    switch wanted.since {
-    case .now: since = .now
-    case .time(let time): since = .time(time)
-    case .cursor(let text):
-      guard let cursor = Cursor(text) else {
-        return refuse(
-          id,
-          RPCError(
-            .invalidField, "expected a cursor, a time, or a relative time (-10m)",
-            field: "params.since"))
-      }
-      since = .cursor(cursor)
-    }
-    subscriptions += 1
-    Task { await hub.subscribe(subscription, since: since, request: id, reader: reader) }
   }
 
   private func refuse(_ id: String, _ error: RPCError) {
-    send(LiveAnswer.refusal(id, error))
-  }
-
-  private func send(_ message: [UInt8]) {
-    _ = connection?.send(text: message)
+    deliver(LiveMessage(refusing: id, error))
   }
 }

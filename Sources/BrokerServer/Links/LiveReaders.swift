@@ -1,15 +1,16 @@
 package import BrokerCore
 package import NIOCore
 import Synchronization
-import WebSocketTransport
+package import TelemetryModel
 
 /// Every reader of live data, by event loop: where the hub's messages fan out.
 ///
-/// A message to a feed is prepared once, hops once to each loop, and is written there to each reader
-/// that has joined; equal bytes are compressed once for all with equal parameters.
+/// A message to a feed is made once, hops once to each loop, and is written there to each reader that
+/// has joined; equal bytes are compressed once for all with equal parameters.
 package final class LiveReaders: LiveOutlet {
   private let lanes: [Lane]
   private let lastNumber = Atomic<UInt64>(0)
+  private let open = Mutex<Set<UInt64>>([])
 
   /// One lane for each of the loops.
   package init(loops: [any EventLoop]) {
@@ -17,15 +18,17 @@ package final class LiveReaders: LiveOutlet {
   }
 
   /// Enters a reader; call on its loop.
-  func add(_ link: LiveConnection, on loop: any EventLoop) -> ReaderID? {
+  func add(_ link: any LiveReader, on loop: any EventLoop) -> ReaderID? {
     guard let lane = lanes.firstIndex(where: { $0.loop === loop }) else { return nil }
     let number = lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
     lanes[lane].state.value.readers[number] = link
+    open.withLock { _ = $0.insert(number) }
     return ReaderID(number: number, lane: lane)
   }
 
-  /// Forgets a reader; call on its loop.
+  /// Forgets a reader; call on its loop, before the hub is told.
   func remove(_ reader: ReaderID) {
+    open.withLock { _ = $0.remove(reader.number) }
     lanes[reader.lane].state.value.remove(reader.number)
   }
 
@@ -40,22 +43,33 @@ package final class LiveReaders: LiveOutlet {
     }
   }
 
+  /// The newest message of a feed that has new rows; call on the loop of the reader.
+  func newest(of feed: FeedID, for reader: ReaderID) -> SharedMessage? {
+    lanes[reader.lane].state.value.feeds[feed]?.newest
+  }
+
+  // MARK: - From the hub
+
+  /// Whether a reader's connection is open; from any thread.
+  package func isOpen(_ reader: ReaderID) -> Bool {
+    open.withLock { $0.contains(reader.number) }
+  }
+
   /// One message to one reader; from any thread.
-  package func send(_ message: [UInt8], to reader: ReaderID) {
-    let lane = lanes[reader.lane]
-    lane.loop.execute {
-      lane.state.value.readers[reader.number]?.deliver(message)
-    }
+  package func send(_ message: LiveMessage, to reader: ReaderID) {
+    with(reader) { $0.deliver(message) }
   }
 
   /// One message to all readers of a feed; from any thread.
-  package func publish(_ message: [UInt8], to feed: FeedID) {
-    let prepared = PreparedMessage(text: message)
+  package func publish(_ message: LiveMessage, to feed: FeedID) {
+    let shared = SharedMessage(message)
+    let isNewest = message.span != nil && !message.amends
     for lane in lanes {
       lane.loop.execute {
-        for link in (lane.state.value.feeds[feed] ?? [:]).values {
-          link.deliver(prepared, of: feed)
-        }
+        let state = lane.state.value
+        guard let index = state.feeds.index(forKey: feed) else { return }
+        if isNewest { state.feeds.values[index].newest = shared }
+        for link in state.feeds.values[index].readers.values { link.deliver(shared, of: feed) }
       }
     }
   }
@@ -65,14 +79,60 @@ package final class LiveReaders: LiveOutlet {
     let lane = lanes[reader.lane]
     lane.loop.execute {
       guard let link = lane.state.value.readers[reader.number] else { return }
-      lane.state.value.feeds[feed, default: [:]][reader.number] = link
+      lane.state.value.feeds[feed, default: Readers()].readers[reader.number] = link
     }
   }
 
   /// From now on it does not; from any thread.
   package func leave(_ reader: ReaderID, feed: FeedID) {
     let lane = lanes[reader.lane]
-    lane.loop.execute { lane.state.value.leave(reader.number, feed) }
+    lane.loop.execute {
+      lane.state.value.leave(reader.number, feed)
+      lane.state.value.readers[reader.number]?.left(feed)
+    }
+  }
+
+  /// Has a feed's history read on when a reader can take it; from any thread.
+  package func askWhenReady(_ reader: ReaderID, feed: FeedID) {
+    with(reader) { $0.askWhenReady(feed) }
+  }
+
+  /// From now on a reader gets what is announced of devices; from any thread.
+  package func watchDevices(_ reader: ReaderID) {
+    let lane = lanes[reader.lane]
+    lane.loop.execute {
+      guard let link = lane.state.value.readers[reader.number] else { return }
+      lane.state.value.watchers[reader.number] = link
+    }
+  }
+
+  /// One message to all who watch devices; from any thread.
+  package func announce(_ message: LiveMessage, about device: DeviceID) {
+    let shared = SharedMessage(message)
+    for lane in lanes {
+      lane.loop.execute {
+        for link in lane.state.value.watchers.values { link.deliver(shared, about: device) }
+      }
+    }
+  }
+
+  /// As if messages about these devices had been left out; from any thread.
+  package func owe(_ reader: ReaderID, devices: [DeviceID]) {
+    guard !devices.isEmpty else { return }
+    with(reader) { $0.owe(devices) }
+  }
+
+  /// Has a reader go on with what waits for it; from any thread.
+  func nudge(_ reader: ReaderID) {
+    with(reader) { $0.nudge() }
+  }
+
+  private func with(_ reader: ReaderID, _ body: @escaping @Sendable (any LiveReader) -> Void) {
+    let lane = lanes[reader.lane]
+    lane.loop.execute {
+      guard let link = lane.state.value.readers[reader.number] else { return }
+      body(link)
+    }
   }
 
   private struct Lane: Sendable {
@@ -85,19 +145,28 @@ package final class LiveReaders: LiveOutlet {
     }
   }
 
+  /// Who reads a feed on one loop.
+  private struct Readers {
+    var readers: [UInt64: any LiveReader] = [:]
+    /// For readers that have left some out.
+    var newest: SharedMessage?
+  }
+
   /// What one loop knows; used on that loop only.
   private final class LaneState {
-    var readers: [UInt64: LiveConnection] = [:]
-    var feeds: [FeedID: [UInt64: LiveConnection]] = [:]
+    var readers: [UInt64: any LiveReader] = [:]
+    var feeds: [FeedID: Readers] = [:]
+    var watchers: [UInt64: any LiveReader] = [:]
 
     func remove(_ number: UInt64) {
       readers[number] = nil
+      watchers[number] = nil
       for feed in Array(feeds.keys) { leave(number, feed) }
     }
 
     func leave(_ number: UInt64, _ feed: FeedID) {
-      feeds[feed]?[number] = nil
-      if feeds[feed]?.isEmpty == true { feeds[feed] = nil }
+      feeds[feed]?.readers[number] = nil
+      if feeds[feed]?.readers.isEmpty == true { feeds[feed] = nil }
     }
   }
 }

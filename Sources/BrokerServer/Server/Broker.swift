@@ -67,7 +67,8 @@ package struct Broker: Service {
     let ready = ready
     let application = Application(
       responder: BrokerRoutes(
-        parts: parts, loopbackOnly: listen.isLoopback, limits: configuration.kept
+        parts: parts, loopbackOnly: listen.isLoopback, limits: configuration.kept,
+        allowedOrigins: configuration.allowedOrigins
       ).responder(),
       server: HTTPServerBuilder { responder in
         OnePortChannel(endpoint: endpoint, responder: responder)

@@ -43,6 +43,10 @@ package struct BrokerConfiguration: Sendable {
   /// spread so that half of `admission.arrivalsPerSecond` come in a second.
   package var reconnectSpread: Duration = .seconds(5)
 
+  /// Origins whose pages may use the broker beside its own: `https://HOST`, with a port where it is not
+  /// the usual one.
+  package var allowedOrigins: Set<String> = []
+
   /// The defaults above, at an address and with a folder.
   package init(listen: ListenAddress, stateFolder: String) {
     self.listen = listen

@@ -18,7 +18,8 @@ struct OnePort: Sendable {
 
   init(parts: BrokerParts, configuration: BrokerConfiguration) {
     links = parts.links
-    hostCheck = HostCheck(loopbackOnly: configuration.listen.isLoopback)
+    hostCheck = HostCheck(
+      loopbackOnly: configuration.listen.isLoopback, allowedOrigins: configuration.allowedOrigins)
     var base = WebSocketConfiguration()
     base.handshakeTimeout = TimeAmount(configuration.requestTimeout)
     base.closeTimeout = TimeAmount(configuration.closeTimeout)

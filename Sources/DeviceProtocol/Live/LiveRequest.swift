@@ -65,6 +65,13 @@ package struct SubscribeParams: Hashable, Sendable {
     package var metrics: [String]?
     /// Patterns of labels' values.
     package var labels: [String: String]
+
+    /// Names all parts.
+    package init(devices: [String]?, metrics: [String]?, labels: [String: String]) {
+      self.devices = devices
+      self.metrics = metrics
+      self.labels = labels
+    }
   }
 
   /// Where history begins.
@@ -89,6 +96,14 @@ package struct SubscribeParams: Hashable, Sendable {
   package var maxRate: Double?
   /// Where history begins.
   package var since: Since
+
+  /// Windows of a second of some series, their last values, without history.
+  package init(devices: [String]?, metrics: [String]?, labels: [String: String]) {
+    query = Query(devices: devices, metrics: metrics, labels: labels)
+    resolution = .s1
+    functions = [.last]
+    since = .now
+  }
 
   init(_ fields: Fields, now: Timestamp) throws(ProtocolError) {
     query = try Query(try fields.optionalObject("query"))

@@ -1,3 +1,4 @@
+package import NIOCore
 package import NIOSSL
 
 /// What a client trusts, read once and used for any number of connections.
@@ -20,5 +21,13 @@ package struct ClientTLS: Sendable {
     } catch {
       throw .tls(.unusableTrustRoots)
     }
+  }
+
+  /// Puts TLS into a fresh connection's pipeline, for other protocols than WebSocket; call on the
+  /// channel's loop. `host` is the name that the server has to prove.
+  package func addHandler(to channel: any Channel, host: String) throws {
+    let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+    try channel.pipeline.syncOperations.addHandler(
+      NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host))
   }
 }

@@ -1,0 +1,57 @@
+package import TelemetryModel
+
+/// How far a reader has seen. Opaque to clients; written as `COMMIT-MICROSECONDS`, with `-SERIES` and
+/// `-COMMIT` behind it in the middle of something.
+///
+/// Of windows it has seen those that begin before ``frontier``, as of ``commit``; where there is a
+/// ``place``, also those that begin at the frontier, of series before that place.
+///
+/// Of raw readings it has seen all of ``commit`` and earlier ones. In the middle of what was committed
+/// up to ``through``, it has seen of that what is ordered before ``frontier`` and ``place``, by time and
+/// then by series.
+package struct Cursor: Hashable, Sendable, CustomStringConvertible {
+  /// Everything of this commit and those before it was seen.
+  package var commit: CommitNumber
+  /// Windows that begin before this were seen; for raw readings, the moment.
+  package var frontier: Timestamp
+  /// The first series that was not seen at the frontier; nil where none was.
+  package var place: SeriesID?
+  /// The last commit of those that were seen in part; nil where none was.
+  package var through: CommitNumber?
+
+  /// Names all parts.
+  package init(
+    commit: CommitNumber, frontier: Timestamp, place: SeriesID? = nil,
+    through: CommitNumber? = nil
+  ) {
+    self.commit = commit
+    self.frontier = frontier
+    self.place = place
+    self.through = through
+  }
+
+  /// Reads what ``description`` wrote; nil for anything else.
+  package init?(_ text: String) {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard (2...4).contains(parts.count), text.utf8.count <= 80 else { return nil }
+    let numbers = parts.compactMap { Int64($0) }
+    guard numbers.count == parts.count, numbers.allSatisfy({ $0 >= 0 }) else { return nil }
+    self.init(
+      commit: CommitNumber(numbers[0]), frontier: Timestamp(microseconds: numbers[1]),
+      place: numbers.count > 2 ? SeriesID(numbers[2]) : nil,
+      through: numbers.count > 3 ? CommitNumber(numbers[3]) : nil)
+  }
+
+  /// The wire form.
+  package var description: String {
+    var text = "\(commit)-\(max(0, frontier.microseconds))"
+    if place != nil || through != nil { text += "-\(place ?? .none)" }
+    if let through { text += "-\(through)" }
+    return text
+  }
+
+  /// Whether a row is one of those seen at the frontier or before it.
+  func hasSeen(_ row: HistoryRow) -> Bool {
+    (row.time, row.series) < (frontier, place ?? .none)
+  }
+}

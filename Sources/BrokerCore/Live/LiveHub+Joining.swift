@@ -1,0 +1,368 @@
+import Logging
+import DeviceProtocol
+import TelemetryModel
+
+// How readers get from where they begin into their feeds.
+extension LiveHub {
+  /// Reads the windows that were open when a feed began, so that they will be said whole.
+  func seed(_ id: FeedID) async throws {
+    guard let feed = feeds[id], !feed.isReady else { return }
+    guard let key = feed.tableKey else {
+      feeds[id]?.isReady = true
+      return
+    }
+    try await seed(Array(feed.members), in: key)
+    guard feeds[id]?.isReady == false, let frontier = tables[key]?.frontier else { return }
+    feeds[id]?.isReady = true
+    feeds[id]?.cursor = Cursor(commit: lastCommit, frontier: frontier)
+    feeds[id]?.reached = Cursor(commit: lastCommit, frontier: frontier)
+  }
+
+  func seed(_ series: [SeriesID], in key: TableKey) async throws {
+    guard let frontier = tables[key]?.frontier, !series.isEmpty else { return }
+    let states = try await store.windows(
+      of: series.sorted(), resolution: key.resolution, from: frontier, to: .distantFuture,
+      withSketch: key.withSketch)
+    tables[key]?.seed(states, of: series)
+  }
+
+  /// Answers a subscription, and takes the first step.
+  func begin(
+    _ reader: ReaderID, in id: FeedID, since: Since, request: String
+  ) async throws {
+    guard let feed = feeds[id], feed.joiners[reader] != nil else { return }
+    let now = now()
+    let stride = CatchUp.stride(
+      feed.subscription.resolution, series: feed.members.count, stepRows: limits.stepRows)
+    let isRaw = feed.subscription.resolution == .raw
+    var place = feed.cursor
+    var looksForChanges = false
+    var lost: LiveHistory.Lost?
+    switch since {
+    case .now: break
+    case .time(var from):
+      if isRaw {
+        let first = try await history(feed).firstReading(since: from, now: now)
+        if first > from { lost = .init(from: from, to: first, reason: LiveHistory.tooMuch) }
+        from = max(first, Timestamp(microseconds: 1))
+        place = Cursor(
+          commit: CommitNumber(0), frontier: from, place: SeriesID.none,
+          through: feed.cursor.commit)
+      } else if from < place.frontier {
+        place.frontier = LiveHub.aligned(from, feed.subscription.resolution)
+      }
+    case .cursor(let cursor):
+      if cursor.commit > lastCommit || (cursor.through ?? cursor.commit) > lastCommit {
+        // Of another store, or of one that was put back to a copy: nothing is known of that reader.
+        lost = .init(
+          from: Timestamp(microseconds: 0), to: cursor.frontier, reason: "cursor unknown")
+        if !isRaw, cursor.frontier < place.frontier { place.frontier = cursor.frontier }
+      } else {
+        place = cursor
+        looksForChanges = !isRaw
+      }
+    }
+    // The reader may have gone, and the feed gone on, while the store was read.
+    guard feeds[id]?.joiners[reader] != nil, let feed = feeds[id] else { return }
+    feeds[id]?.joiners[reader]?.catchUp = CatchUp(
+      at: place, looksForChanges: looksForChanges, stride: stride, stepRows: limits.stepRows,
+      now: now)
+    let descriptions = describe(feed)
+    outlet.send(
+      LiveEncoding.subscribed(
+        request, feed: feed, cursor: place,
+        series: descriptions.prefix(LiveEncoding.seriesPerMessage)), to: reader)
+    announce(descriptions.dropFirst(LiveEncoding.seriesPerMessage), of: id) { message in
+      outlet.send(message, to: reader)
+    }
+    if let lost { outlet.send(LiveEncoding.gap(id, lost), to: reader) }
+    if case .now = since { return join(reader, id) }
+    try await step(reader, in: id)
+  }
+
+  private static func aligned(_ time: Timestamp, _ resolution: Resolution) -> Timestamp {
+    let start = resolution.windowStart(of: time)
+    guard start < time, let length = resolution.length else { return start }
+    return start + length
+  }
+
+  /// Reads steps for a reader until there is something for it, or it is in the present.
+  func step(_ reader: ReaderID, in id: FeedID) async throws {
+    while let feed = feeds[id], let joiner = feed.joiners[reader], !joiner.isReading {
+      let isRaw = feed.subscription.resolution == .raw
+      var catchUp = joiner.catchUp
+      guard !catchUp.givesUp(isRaw: isRaw, frontier: feed.cursor.frontier, now: now()) else {
+        return giveUp(reader, in: id, reason: "slow reader")
+      }
+      feeds[id]?.joiners[reader]?.isReading = true
+      defer { feeds[id]?.joiners[reader]?.isReading = false }
+      let present = feed.cursor
+      let count = feed.saidCount
+      let read: LiveHistory.Step
+      if catchUp.looksForChanges {
+        read = try await changes(&catchUp, feed, reader)
+      } else if isRaw {
+        read = try await history(feed).readings(&catchUp, until: present, now: now())
+      } else {
+        read = try await history(feed).windows(catchUp, until: present)
+      }
+      guard feeds[id]?.joiners[reader] != nil else { return }
+      var messages = encode(read, feed, at: catchUp.position)
+      if read.isTooOld {
+        // What came in between is not told apart; what was measured since is.
+        let from = max(catchUp.position.frontier, Timestamp(microseconds: 1))
+        let place = Cursor(
+          commit: CommitNumber(0), frontier: from, place: SeriesID.none, through: present.commit)
+        catchUp.move(to: place)
+      } else {
+        catchUp.stepped(to: read.place, rows: read.rows.count)
+      }
+      feeds[id]?.joiners[reader]?.catchUp = catchUp
+      if let lost = read.lost { messages.append(LiveEncoding.gap(id, lost)) }
+      for message in messages { outlet.send(message, to: reader) }
+      if feed.isThere(catchUp.position, present), await isJoined(reader, id, since: count) {
+        return
+      }
+      if !messages.isEmpty {
+        feeds[id]?.joiners[reader]?.isReading = false
+        return outlet.askWhenReady(reader, feed: id)
+      }
+    }
+  }
+
+  private func encode(_ step: LiveHistory.Step, _ feed: Feed, at position: Cursor) -> [LiveMessage]
+  {
+    if step.isTooOld {
+      return [
+        LiveEncoding.gap(
+          feed.id,
+          .init(
+            from: Timestamp(microseconds: 0), to: position.frontier, reason: "cursor too old"))
+      ]
+    }
+    var partly = step.place
+    partly.commit = position.commit
+    partly.through = position.through
+    if feed.subscription.resolution == .raw, partly.through == nil {
+      partly.through = step.place.through ?? step.place.commit
+    }
+    return LiveEncoding.updates(
+      feed.id, rows: step.rows,
+      perMessage: min(feed.rowsPerMessage, limits.stepRows),
+      length: feed.subscription.resolution.length ?? .zero, before: partly, after: step.place,
+      amends: false)
+  }
+
+  /// Windows before the reader's cursor that were changed since: the first step of one that comes back.
+  private func changes(
+    _ catchUp: inout CatchUp, _ feed: Feed, _ reader: ReaderID
+  ) async throws -> LiveHistory.Step {
+    catchUp.looksForChanges = false
+    var place = catchUp.position
+    guard let changes = try await history(feed).changes(since: place) else {
+      return LiveHistory.Step(
+        place: place,
+        lost: .init(
+          from: Timestamp(microseconds: 0), to: place.frontier, reason: "cursor too old"))
+    }
+    // The hub hears of a commit a little later than the store has it.
+    place.commit = max(place.commit, min(changes.through, lastCommit))
+    await sayAmended(changes.keys, feed, reader, before: catchUp.position, after: place)
+    return LiveHistory.Step(place: place)
+  }
+
+  private func sayAmended(
+    _ keys: Set<WindowTable.Key>, _ feed: Feed, _ reader: ReaderID, before: Cursor, after: Cursor
+  ) async {
+    guard !keys.isEmpty else { return }
+    do {
+      let rows = try await history(feed).windows(keys)
+      for message in LiveEncoding.updates(
+        feed.id, rows: rows, perMessage: feed.rowsPerMessage,
+        length: feed.subscription.resolution.length ?? .zero, before: before, after: after,
+        amends: true, isOrdered: false)
+      { outlet.send(message, to: reader) }
+    } catch {
+      logger.error("Late windows could not be read", metadata: ["error": "\(error)"])
+      let starts = keys.map(\.start)
+      guard let first = starts.min(), let last = starts.max() else { return }
+      outlet.send(
+        LiveEncoding.gap(
+          feed.id, .init(from: first, to: last), reason: "the store cannot be read"), to: reader)
+    }
+  }
+
+  /// Brings a reader that was in the present when a step began over what was said meanwhile; whether it
+  /// is in its feed then. Where late readings have changed windows that it was told, it is told these
+  /// first, and has one more step to take: no cursor is to say that it saw them before it did.
+  private func isJoined(_ reader: ReaderID, _ id: FeedID, since count: Int) async -> Bool {
+    guard let feed = feeds[id], let joiner = feed.joiners[reader],
+      let said = feed.said(since: count)
+    else { return false }
+    guard joiner.late.isEmpty else {
+      let position = joiner.catchUp.position
+      feeds[id]?.joiners[reader]?.late = []
+      let told = joiner.late.filter { $0.start < position.frontier }
+      await sayAmended(told, feed, reader, before: position, after: position)
+      return false
+    }
+    for message in said.flatMap(\.messages) { outlet.send(message, to: reader) }
+    join(reader, id)
+    return true
+  }
+
+  /// Takes a reader to the present, whatever lies in between, and says so.
+  func giveUp(_ reader: ReaderID, in id: FeedID, reason: String) {
+    guard let feed = feeds[id], let joiner = feed.joiners[reader] else { return }
+    outlet.send(
+      LiveEncoding.gap(
+        id, .init(from: joiner.catchUp.position.frontier, to: feed.cursor.frontier),
+        reason: reason), to: reader)
+    join(reader, id)
+  }
+
+  private func join(_ reader: ReaderID, _ id: FeedID) {
+    guard feeds[id]?.joiners.removeValue(forKey: reader) != nil else { return }
+    feeds[id]?.readers.insert(reader)
+    outlet.join(reader, feed: id)
+  }
+
+  // MARK: - Series that come and go
+
+  func describe(_ feed: Feed) -> [SeriesDescription] {
+    if let groups = feed.groups { return groups.all.map { .group($0) } }
+    return feed.members.sorted().compactMap { id in
+      catalog[id].map { .series($0, labels: registry.labels(of: $0.device)) }
+    }
+  }
+
+  private func announce(
+    _ series: ArraySlice<SeriesDescription>, of id: FeedID, _ send: (LiveMessage) -> Void
+  ) {
+    var rest = series
+    while !rest.isEmpty {
+      send(LiveEncoding.series(id, rest.prefix(LiveEncoding.seriesPerMessage)))
+      rest = rest.dropFirst(LiveEncoding.seriesPerMessage)
+    }
+  }
+
+  private func announceToAll(_ series: [SeriesDescription], of id: FeedID) {
+    announce(series[...], of: id) { message in
+      outlet.publish(message, to: id)
+      for reader in feeds[id].map({ Array($0.joiners.keys) }) ?? [] {
+        outlet.send(message, to: reader)
+      }
+    }
+  }
+
+  /// Takes series that were just seen for the first time into the feeds that ask for them.
+  func admit(_ series: [Series]) {
+    guard !series.isEmpty else { return }
+    for id in Array(feeds.keys) {
+      guard let query = feeds[id]?.subscription.query else { continue }
+      let matching = series.filter { query.matches($0, labels: registry.labels(of: $0.device)) }
+      // A feed that began after the series was named and before it was committed has it already.
+      for new in matching where feeds[id]?.members.contains(new.id) == false && hasRoom(id) {
+        if let key = feeds[id]?.tableKey { tables[key]?.coverNew(new.id) }
+        enter([new], id)
+      }
+    }
+  }
+
+  private func hasRoom(_ id: FeedID) -> Bool {
+    guard let feed = feeds[id] else { return false }
+    if feed.members.count < limits.series { return true }
+    if !feed.isFull {
+      feeds[id]?.isFull = true
+      let now = now()
+      outlet.publish(
+        LiveEncoding.gap(
+          id, .init(from: now, to: now),
+          reason: "more than \(limits.series) series: further ones are left out"), to: id)
+    }
+    return false
+  }
+
+  /// Makes covered series members of a feed, and tells its readers.
+  private func enter(_ series: [Series], _ id: FeedID) {
+    var told: [SeriesDescription] = []
+    for new in series where feeds[id]?.members.contains(new.id) == false {
+      feeds[id]?.members.insert(new.id)
+      feedsBySeries[new.id, default: []].append(id)
+      let labels = registry.labels(of: new.device)
+      if feeds[id]?.groups == nil {
+        told.append(.series(new, labels: labels))
+      } else if let group = feeds[id]?.groups?.add(new, labels: labels) {
+        told.append(.group(group))
+      }
+    }
+    if let groups = feeds[id]?.groups { feeds[id]?.merged?.regroup(groups) }
+    announceToAll(told, of: id)
+  }
+
+  /// Looks again which series of a device belong to which feeds, because its labels may have changed.
+  func relabel(_ device: DeviceID) {
+    let affected = feeds.values.filter { $0.subscription.dependsOnLabels }
+    guard !affected.isEmpty else { return }
+    let series = catalog.series(of: device)
+    let labels = registry.labels(of: device)
+    for feed in affected {
+      var coming: [Series] = []
+      var isMoved = false
+      for one in series {
+        let fits = feed.subscription.query.matches(one, labels: labels)
+        if fits, !feed.members.contains(one.id) {
+          coming.append(one)
+        } else if !fits, feed.members.contains(one.id) {
+          feeds[feed.id]?.members.remove(one.id)
+          forget(feed.id, in: one.id)
+          if let key = feed.tableKey { tables[key]?.uncover([one.id]) }
+          isMoved = true
+        } else if fits, let group = feed.groups?[one.id] {
+          isMoved = isMoved || group.labels.contains { labels[$0.name] != $0.value }
+        }
+      }
+      if isMoved { regroup(feed.id) }
+      if !coming.isEmpty {
+        let (id, coming) = (feed.id, coming)
+        Task { await self.bring(coming, into: id) }
+      }
+    }
+  }
+
+  private func regroup(_ id: FeedID) {
+    guard let feed = feeds[id], let names = feed.subscription.groupBy else { return }
+    var groups = SeriesGroups(by: names)
+    for member in feed.members.sorted() {
+      guard let series = catalog[member] else { continue }
+      groups.add(series, labels: registry.labels(of: series.device))
+    }
+    feeds[id]?.groups = groups
+    feeds[id]?.merged?.regroup(groups)
+    announceToAll(groups.all.map { .group($0) }, of: id)
+  }
+
+  /// Takes series that were there before into a feed.
+  private func bring(_ series: [Series], into id: FeedID) async {
+    guard let feed = feeds[id], feed.members.count + series.count <= limits.series else {
+      _ = hasRoom(id)
+      return
+    }
+    let new = series.filter { !feed.members.contains($0.id) }
+    guard let key = feed.tableKey else { return enter(new, id) }
+    _ = tables[key]?.cover(new.map(\.id), at: lastCommit)
+    do {
+      try await seed(new.map(\.id), in: key)
+    } catch {
+      logger.error("Open windows could not be read", metadata: ["error": "\(error)"])
+    }
+    // Meanwhile some may have come by another way, or their labels may have changed again.
+    let query = feed.subscription.query
+    let came = new.filter {
+      feeds[id]?.members.contains($0.id) == false
+        && query.matches($0, labels: registry.labels(of: $0.device))
+    }
+    tables[key]?.uncover(Set(new.map(\.id)).subtracting(came.map(\.id)))
+    enter(came, id)
+  }
+}

@@ -1,0 +1,23 @@
+/// How much of everything one subscription, one message or one step has at the most.
+package struct LiveLimits: Sendable {
+  /// About how many rows are read from the store at a time for a reader that begins in the past.
+  package var stepRows = 5_000
+  /// About how many values one message has: half a megabyte of them.
+  package var messageValues = 40_000
+  /// The most readings of the past that a raw subscription gets; what is older is told with a `gap`.
+  package var historyReadings = 200_000
+  /// The most series of one subscription.
+  package var series = 10_000
+  /// The most subscriptions of one reader.
+  package var subscriptions = 64
+  /// How many late windows are read at a time; the newest go first.
+  package var lateWindows = 20_000
+  /// How many may wait to be read; of more the oldest are given up, and told with a `gap`.
+  package var waitingLateWindows = 1_000_000
+
+  /// The defaults above.
+  package init() {}
+
+  /// How many rows a message has that has so many functions.
+  func rowsPerMessage(functions: Int) -> Int { max(1, messageValues / (functions + 2)) }
+}

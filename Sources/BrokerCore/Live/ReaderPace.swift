@@ -1,0 +1,113 @@
+package import TelemetryModel
+
+/// What one reader gets that reads more slowly than its feeds speak; a pure machine.
+///
+/// While the reader takes nothing, messages of feeds are left out, and it is only remembered from when
+/// on. When it takes something again, it is told what was left out and given the newest message of the
+/// feed: so it sees the newest windows, at the rate that it can take, and nothing is kept for it.
+package struct ReaderPace: Sendable {
+  /// What to do next for a reader that can take something.
+  package enum Action: Hashable, Sendable {
+    /// Tell what was left out of a feed, if anything was beside the newest message, and send that, if it
+    /// was left out.
+    case goOn(FeedID, gap: LiveMessage.Span?, newest: Bool)
+    /// Have the next step of a feed's history read.
+    case step(FeedID)
+    /// Tell of devices how they are.
+    case tell([DeviceID])
+  }
+
+  fileprivate struct Missed {
+    /// What was left out without ``newest``.
+    var span: LiveMessage.Span?
+    /// What the newest message that was left out is about.
+    var newest: LiveMessage.Span?
+  }
+
+  /// How many devices are told of at a time.
+  private static let devicesAtOnce = 100
+
+  private var missed: [FeedID: Missed] = [:]
+  private var steps: [FeedID] = []
+  private var devices: Set<DeviceID> = []
+
+  /// Nothing was missed yet.
+  package init() {}
+
+  /// Whether there is nothing to be done once the reader can take more.
+  package var isEmpty: Bool { missed.isEmpty && steps.isEmpty && devices.isEmpty }
+
+  /// Whether something was left out of a feed that the reader has not been told of.
+  package func isBehind(_ feed: FeedID) -> Bool { !missed.isEmpty && missed[feed] != nil }
+
+  /// A message with rows is left out.
+  package mutating func miss(_ span: LiveMessage.Span, amends: Bool, of feed: FeedID) {
+    var entry = missed[feed] ?? Missed()
+    if amends {
+      entry.span = entry.span?.union(span) ?? span
+    } else {
+      if let newest = entry.newest { entry.span = entry.span?.union(newest) ?? newest }
+      entry.newest = span
+    }
+    missed[feed] = entry
+  }
+
+  /// A feed's history is to be read on when the reader can take it.
+  package mutating func want(_ feed: FeedID) {
+    if !steps.contains(feed) { steps.append(feed) }
+  }
+
+  /// Messages about devices are left out.
+  package mutating func miss(_ devices: some Sequence<DeviceID>) { self.devices.formUnion(devices) }
+
+  /// The reader is no longer in a feed.
+  package mutating func leave(_ feed: FeedID) {
+    missed[feed] = nil
+    steps.removeAll { $0 == feed }
+  }
+
+  /// What comes next; nil where nothing is left to do.
+  package mutating func next() -> Action? {
+    // The feed that is furthest behind; so none is forgotten for the sake of another.
+    if let feed = missed.min(by: { $0.value.start < $1.value.start })?.key,
+      let entry = missed.removeValue(forKey: feed)
+    {
+      return .goOn(feed, gap: entry.span, newest: entry.newest != nil)
+    }
+    if !devices.isEmpty {
+      let some = devices.sorted().prefix(ReaderPace.devicesAtOnce)
+      devices.subtract(some)
+      return .tell(Array(some))
+    }
+    return steps.isEmpty ? nil : .step(steps.removeFirst())
+  }
+}
+
+extension ReaderPace.Missed {
+  fileprivate var start: Timestamp { (span ?? newest)?.from ?? .distantPast }
+}
+
+/// Tells a reader that reads nothing from one that reads slowly, from what the connection took so far.
+package struct ReaderPatience: Sendable {
+  /// How long a reader may take nothing at all before it is closed with 4002.
+  package static let limit: Duration = .seconds(30)
+
+  private var taken: UInt64?
+
+  /// Nobody is waited for.
+  package init() {}
+
+  /// The reader takes no more for now; `taken` counts the bytes that left for it so far. To be looked at
+  /// again after ``limit``.
+  package mutating func begin(taken: UInt64) { self.taken = taken }
+
+  /// The reader takes everything again.
+  package mutating func end() { taken = nil }
+
+  /// Whether nothing left since the last look, or since the beginning.
+  package mutating func isOver(taken: UInt64) -> Bool {
+    guard let before = self.taken else { return false }
+    self.taken = taken
+    return taken <= before
+  }
+}

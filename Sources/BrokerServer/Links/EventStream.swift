@@ -1,0 +1,185 @@
+import BrokerCore
+import DeviceProtocol
+import NIOCore
+import TelemetryModel
+import WebSocketTransport
+
+/// One reader's stream of events: what a `LiveConnection` is to a WebSocket. Loop-bound.
+///
+/// What is to be written is handed to the task that answers the request; how much of it waits decides
+/// whether the reader takes more.
+final class EventStream: LiveReader {
+  /// A comment goes out when nothing else did for so long: proxies end what is silent.
+  static let heartbeat: TimeAmount = .seconds(15)
+  /// With more than this many bytes waiting the reader takes no more…
+  private static let highWatermarkBytes = 64 << 10
+  /// …until fewer than these wait.
+  private static let lowWatermarkBytes = 16 << 10
+  /// With more than this it is given up.
+  private static let maxBufferedBytes = 4 << 20
+
+  private let services: LinkServices
+  private let channel: any Channel
+  private let resources: LoopResources
+  private let chunks: AsyncStream<ByteBuffer>.Continuation
+  private var coding: StreamCoding
+  private var waitingBytes = 0
+  private var takenBytes: UInt64 = 0
+  private var isWritable = true
+  private var hasSpoken = false
+  private var isOver = false
+  private var pace = ReaderPace()
+  private var patience = ReaderPatience()
+  private(set) var reader: ReaderID?
+  private lazy var heartbeatTimer = CallbackTimer { [weak self] _ in self?.beat() }
+  private lazy var patienceTimer = CallbackTimer { [weak self] _ in self?.lookAtProgress() }
+
+  /// Call on the channel's loop.
+  init(
+    services: LinkServices, channel: any Channel, coding: StreamCoding.Name,
+    chunks: AsyncStream<ByteBuffer>.Continuation
+  ) {
+    self.services = services
+    self.channel = channel
+    self.coding = StreamCoding(coding)
+    self.chunks = chunks
+    resources = LoopResources.of(channel.eventLoop)
+  }
+
+  /// Begins: the head of the coding, and how soon to come back after an interruption, in milliseconds.
+  func open(retryMilliseconds: Int) -> ReaderID? {
+    reader = services.readers.add(self, on: channel.eventLoop)
+    write(ByteBuffer(bytes: coding.head))
+    send(StreamEvent(Array("retry: \(retryMilliseconds)\n\n".utf8)))
+    resources.wheel.set(heartbeatTimer, at: channel.eventLoop.now + EventStream.heartbeat)
+    return reader
+  }
+
+  /// The request is over.
+  func end() {
+    guard !isOver else { return }
+    isOver = true
+    resources.wheel.cancel(heartbeatTimer)
+    resources.wheel.cancel(patienceTimer)
+    chunks.finish()
+    guard let reader else { return }
+    services.readers.remove(reader)
+    let hub = services.hub
+    Task { await hub.remove(reader) }
+  }
+
+  /// So many bytes are on their way.
+  func wrote(_ count: Int) {
+    waitingBytes -= count
+    takenBytes &+= UInt64(count)
+    guard !isWritable, waitingBytes <= EventStream.lowWatermarkBytes else { return }
+    isWritable = true
+    patience.end()
+    resources.wheel.cancel(patienceTimer)
+    goOn()
+  }
+
+  // MARK: - From the hub
+
+  func deliver(_ message: LiveMessage) { send(StreamEvent(message.event)) }
+
+  func deliver(_ message: SharedMessage, of feed: FeedID) {
+    if let span = message.message.span, pace.isBehind(feed) || !isWritable {
+      pace.miss(span, amends: message.message.amends, of: feed)
+      return goOn()
+    }
+    send(message.event)
+  }
+
+  func deliver(_ message: SharedMessage, about device: DeviceID) {
+    guard isWritable else { return pace.miss(CollectionOfOne(device)) }
+    send(message.event)
+  }
+
+  func askWhenReady(_ feed: FeedID) {
+    pace.want(feed)
+    goOn()
+  }
+
+  func owe(_ devices: [DeviceID]) {
+    pace.miss(devices)
+    goOn()
+  }
+
+  func left(_ feed: FeedID) { pace.leave(feed) }
+
+  func nudge() { goOn() }
+
+  func close(code: UInt16, reason: String) {
+    guard !isOver else { return }
+    write(coding.tail)
+    end()
+  }
+
+  private func goOn() {
+    guard let reader else { return }
+    let hub = services.hub
+    while !isOver, isWritable, let action = pace.next() {
+      switch action {
+      case .goOn(let feed, let gap, let newest):
+        if let gap { deliver(LiveMessage.slowReader(feed, gap)) }
+        if newest, let message = services.readers.newest(of: feed, for: reader) {
+          send(message.event)
+        }
+      case .step(let feed):
+        Task { await hub.goOn(reader, feed: feed) }
+      case .tell(let devices):
+        let readers = services.readers
+        Task {
+          await hub.tell(reader, of: devices)
+          readers.nudge(reader)
+        }
+        return
+      }
+    }
+  }
+
+  // MARK: - Writing
+
+  private func send(_ event: StreamEvent) {
+    guard !isOver else { return }
+    hasSpoken = true
+    write(coding.encode(event))
+  }
+
+  private func write(_ bytes: ByteBuffer) {
+    guard bytes.readableBytes > 0, !isOver else { return }
+    waitingBytes += bytes.readableBytes
+    chunks.yield(bytes)
+    if waitingBytes > EventStream.maxBufferedBytes { return giveUp() }
+    guard isWritable, waitingBytes > EventStream.highWatermarkBytes else { return }
+    isWritable = false
+    patience.begin(taken: takenBytes)
+    resources.wheel.set(
+      patienceTimer, at: channel.eventLoop.now + TimeAmount(ReaderPatience.limit))
+  }
+
+  private func beat() {
+    guard !isOver else { return }
+    if !hasSpoken { send(EventStream.comment) }
+    hasSpoken = false
+    resources.wheel.set(heartbeatTimer, at: channel.eventLoop.now + EventStream.heartbeat)
+  }
+
+  private static let comment = StreamEvent(Array(":\n\n".utf8))
+
+  private func lookAtProgress() {
+    guard !isOver, !isWritable else { return }
+    guard patience.isOver(taken: takenBytes) else {
+      return resources.wheel.set(
+        patienceTimer, at: channel.eventLoop.now + TimeAmount(ReaderPatience.limit))
+    }
+    giveUp()
+  }
+
+  /// A stream has no close codes: its connection ends.
+  private func giveUp() {
+    end()
+    channel.close(promise: nil)
+  }
+}

@@ -1,0 +1,128 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import TelemetryModel
+import WebSocketTransport
+
+/// Asks a broker's REST side; one connection a question.
+struct RestClient {
+  /// What was answered.
+  struct Answer: Sendable {
+    var status = 0
+    var body = ByteBuffer()
+  }
+
+  let options: BrokerOptions
+
+  /// The answer's JSON.
+  ///
+  /// - Throws: `ExitCode`, its cause told: EX_UNAVAILABLE where there is no answer, EX_USAGE where the
+  ///   broker refuses, EX_PROTOCOL where it answers no JSON.
+  func json(_ path: String, _ query: [(String, String)] = []) async throws -> JSONValue {
+    let answer = try await get(path, query, accept: "application/json")
+    do {
+      return try JSONValue(parsing: answer.body.readableBytesUInt8Span)
+    } catch {
+      throw Failure.protocolError("\(options.broker) does not answer as a broker does: \(error)")
+    }
+  }
+
+  /// The entries of all pages of a list, in the order of the pages.
+  func list(
+    _ path: String, _ member: String, _ query: [(String, String)]
+  ) async throws -> [JSONValue] {
+    var entries: [JSONValue] = []
+    var cursor: String?
+    repeat {
+      let page = try await json(path, query + (cursor.map { [("cursor", $0)] } ?? []))
+      entries += page[member]?.array ?? []
+      cursor = page["next"]?.string
+    } while cursor != nil
+    return entries
+  }
+
+  /// The whole answer.
+  ///
+  /// - Throws: `ExitCode`, its cause told, unless the status is 200.
+  func get(
+    _ path: String, _ query: [(String, String)], accept: String
+  ) async throws -> Answer {
+    let url = try options.address(path, query)
+    let answer: Answer
+    do {
+      answer = try await RestClient.exchange(url, try trust(url), accept)
+    } catch {
+      throw Failure.unavailable("\(options.broker) does not answer: \(error)")
+    }
+    guard answer.status == 200 else {
+      let problem = try? JSONValue(parsing: answer.body.readableBytesUInt8Span)
+      throw Failure.refused(
+        problem?["detail"]?.string ?? "\(options.broker) answered with status \(answer.status)")
+    }
+    return answer
+  }
+
+  private func trust(_ url: WebSocketURL) throws -> ClientTLS? {
+    url.isSecure ? try ClientTLS(caFile: options.ca) : nil
+  }
+
+  private static func exchange(
+    _ url: WebSocketURL, _ tls: ClientTLS?, _ accept: String
+  ) async throws -> Answer {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let promise = loop.makePromise(of: Answer.self)
+    do {
+      let channel = try await ClientBootstrap(group: loop)
+        .connectTimeout(.seconds(10))
+        .channelInitializer { channel in
+          channel.eventLoop.makeCompletedFuture {
+            try tls?.addHandler(to: channel, host: url.host)
+            try channel.pipeline.syncOperations.addHTTPClientHandlers()
+            try channel.pipeline.syncOperations.addHandler(AnswerHandler(promise))
+          }
+        }
+        .connect(host: url.host, port: url.port).get()
+      let head = HTTPRequestHead(
+        version: .http1_1, method: .GET, uri: url.target,
+        headers: ["Host": url.hostField, "Accept": accept, "Connection": "close"])
+      channel.write(HTTPClientRequestPart.head(head), promise: nil)
+      channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+    } catch {
+      promise.fail(error)
+    }
+    return try await promise.futureResult.get()
+  }
+}
+
+/// Gathers one answer.
+private final class AnswerHandler: ChannelInboundHandler {
+  typealias InboundIn = HTTPClientResponsePart
+
+  private struct Ended: Error, CustomStringConvertible {
+    let description = "the connection ended within the answer"
+  }
+
+  private let promise: EventLoopPromise<RestClient.Answer>
+  private var answer = RestClient.Answer()
+
+  init(_ promise: EventLoopPromise<RestClient.Answer>) {
+    self.promise = promise
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch unwrapInboundIn(data) {
+    case .head(let head): answer.status = Int(head.status.code)
+    case .body(let part): answer.body.writeImmutableBuffer(part)
+    case .end:
+      promise.succeed(answer)
+      context.close(promise: nil)
+    }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    promise.fail(error)
+    context.close(promise: nil)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) { promise.fail(Ended()) }
+}

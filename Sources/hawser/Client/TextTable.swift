@@ -1,0 +1,85 @@
+import TelemetryModel
+
+/// Text for terminals: columns that line up, numbers and spans as people read them.
+enum TextTable {
+  /// Rows of cells, each column as wide as its widest cell; numbers to the right.
+  static func lines(_ rows: [[String]], right: Set<Int> = [], gap: Int = 2) -> [String] {
+    var widths: [Int] = []
+    for row in rows {
+      for (column, cell) in row.enumerated() {
+        if column == widths.count { widths.append(0) }
+        widths[column] = max(widths[column], cell.count)
+      }
+    }
+    return rows.map { row in
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        let blanks = String(repeating: " ", count: widths[column] - cell.count)
+        if column > 0 { line += String(repeating: " ", count: gap) }
+        line += right.contains(column) ? blanks + cell : cell + blanks
+      }
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+  }
+
+  /// A number with about five digits that say something, `-` where there is none.
+  static func number(_ value: Double?) -> String {
+    guard let value, value.isFinite else { return "-" }
+    let magnitude = value.magnitude
+    if magnitude != 0, magnitude < 1e-4 || magnitude >= 1e15 { return scientific(value) }
+    var decimals = 4
+    var limit = 10.0
+    while decimals > 0, magnitude >= limit {
+      decimals -= 1
+      limit *= 10
+    }
+    return fixed(value, decimals)
+  }
+
+  private static func fixed(_ value: Double, _ decimals: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<decimals { scale *= 10 }
+    let rounded = (value.magnitude * scale).rounded() / scale
+    var text = "\(rounded)"
+    if text.hasSuffix(".0") { text.removeLast(2) }
+    // Above, a large number has got an exponent; it is whole there.
+    if text.contains("e"), let whole = Int64(exactly: rounded) { text = "\(whole)" }
+    return (value < 0 && rounded != 0 ? "-" : "") + text
+  }
+
+  private static func scientific(_ value: Double) -> String {
+    var mantissa = value.magnitude
+    var exponent = 0
+    while mantissa >= 10 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
+    while mantissa < 1 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
+    return (value < 0 ? "-" : "") + "\(fixed(mantissa, 3))e\(exponent)"
+  }
+
+  /// `4s`, `12m`, `3h 05m`, `2d 4h`.
+  static func span(_ duration: Duration) -> String {
+    let seconds = max(0, Int(duration.inSeconds))
+    switch seconds {
+    case ..<60: return "\(seconds)s"
+    case ..<3_600: return "\(seconds / 60)m"
+    case ..<86_400:
+      let minutes = seconds % 3_600 / 60
+      return "\(seconds / 3_600)h \(minutes < 10 ? "0" : "")\(minutes)m"
+    default: return "\(seconds / 86_400)d \(seconds % 86_400 / 3_600)h"
+    }
+  }
+
+  /// A time as RFC 3339 in UTC, to the second, or to what it says beyond that.
+  static func time(_ time: Timestamp) -> String {
+    var bytes: [UInt8] = []
+    time.writeRFC3339(into: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Labels or groups as `key=value`, in the order of their keys.
+  static func labels(_ value: JSONValue?) -> String {
+    let members = value?.object?.members ?? []
+    return members.sorted { $0.key < $1.key }
+      .map { "\($0.key)=\($0.value.string ?? "-")" }.joined(separator: " ")
+  }
+}

@@ -1,0 +1,307 @@
+import DeviceProtocol
+import Logging
+import Synchronization
+import TelemetryModel
+import Testing
+
+@testable import BrokerCore
+
+@Suite("Live hub")
+struct LiveHubTests {
+  private let start = Timestamp(seconds: 1_800_000_000)
+
+  /// A hub with a clock that is moved by hand.
+  private final class Stage: Sendable {
+    let store = LogStore()
+    let outlet = RecordingOutlet()
+    let catalog = SeriesCatalog()
+    let registry: DeviceRegistry
+    let hub: LiveHub
+    private let clock: TestClock
+    private let commits = Mutex<Int64>(0)
+
+    init(at start: Timestamp, limits: LiveLimits = LiveLimits(), labels: [String: String] = [:])
+      throws
+    {
+      let clock = TestClock(start)
+      self.clock = clock
+      registry = DeviceRegistry(
+        try (1...3).map {
+          StoredDevice(
+            id: try DeviceID("d\($0)"), labels: $0 == 1 ? labels : [:], agent: nil,
+            lastSeen: start)
+        })
+      hub = LiveHub(
+        store: store, lastCommit: CommitNumber(0), catalog: catalog, registry: registry,
+        outlet: outlet, limits: limits,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        now: { clock.now })
+      outlet.hub.withLock { $0 = hub }
+    }
+
+    var now: Timestamp { clock.now }
+
+    func pass(_ duration: Duration) async {
+      clock.pass(duration)
+      await hub.tick()
+    }
+
+    func commit(_ device: String, _ metric: String, _ values: [(Timestamp, Double)]) async throws {
+      let number = commits.withLock { number in
+        number += 1
+        return number
+      }
+      var batch = CommittedBatch(
+        commit: CommitNumber(number), samples: [], newSeries: [], gaps: [])
+      let id: SeriesID
+      switch catalog.resolve(
+        device: try DeviceID(device), metric: try MetricName(metric), unit: nil)
+      {
+      case .known(let known): id = known
+      case .added(let new):
+        id = new.id
+        batch.newSeries = [new]
+      case .unitChanged: return
+      }
+      batch.samples = values.map { Sample(series: id, time: $0.0, value: $0.1) }
+      store.append(batch)
+      await hub.committed(batch)
+    }
+
+    func subscribe(_ subscription: Subscription, since: Since = .now) async -> ReaderID {
+      let reader = ReaderID(number: UInt64.random(in: 0...UInt64.max), lane: 0)
+      outlet.open(reader)
+      await hub.subscribe(subscription, since: since, request: "1", reader: reader)
+      await outlet.settle()
+      return reader
+    }
+
+    /// `method: …` of everything a reader was sent, with its content.
+    func told(_ reader: ReaderID) -> [(method: String, content: JSONValue)] {
+      outlet.messages(reader).compactMap { message in
+        guard let json = try? JSONValue(parsing: message.rpc.span) else { return nil }
+        if let error = json["error"] { return ("error", error) }
+        return (json["method"]?.string ?? "result", json["params"] ?? json["result"] ?? .null)
+      }
+    }
+
+    func rows(_ reader: ReaderID) -> [[Double]] {
+      told(reader).flatMap { $0.content["rows"]?.array ?? [] }.map { row in
+        (row.array ?? []).map { $0.number ?? .nan }
+      }
+    }
+  }
+
+  private let raw = Subscription(query: SeriesQuery(), resolution: .raw, functions: [])
+
+  @Test("A raw subscription gets the newest readings of a past that is too long, and is told so")
+  func boundedHistory() async throws {
+    var limits = LiveLimits()
+    limits.historyReadings = 500
+    limits.stepRows = 50
+    let stage = try Stage(at: start, limits: limits)
+    try await stage.commit(
+      "d1", "m", (0..<2_000).map { (start - .seconds(2_000 - $0), Double($0)) })
+    let reader = await stage.subscribe(raw, since: .time(start - .seconds(4_000)))
+    let told = stage.told(reader)
+    let gap = try #require(told.first { $0.method == "gap" }?.content)
+    #expect(gap["from"]?.number == (start - .seconds(4_000)).seconds)
+    #expect(gap["reason"]?.string == "more history than one subscription gets")
+    let rows = stage.rows(reader)
+    #expect(rows.last?.last == 1_999)
+    #expect((400...500).contains(rows.count), "\(rows.count)")
+    #expect(rows.first.map { $0[1] >= gap["to"]?.number ?? .infinity } == true)
+    // In steps, so that none of them takes much memory.
+    #expect(stage.outlet.steps > 3)
+    #expect(told.allSatisfy { ($0.content["rows"]?.array?.count ?? 0) <= 50 })
+  }
+
+  @Test("Long histories come in steps, in the order of time, whole")
+  func steps() async throws {
+    var limits = LiveLimits()
+    limits.stepRows = 40
+    let stage = try Stage(at: start, limits: limits)
+    for device in ["d1", "d2", "d3"] {
+      try await stage.commit(
+        device, "m", (0..<600).map { (start - .seconds(600 - $0), Double($0)) })
+    }
+    let windows = Subscription(query: SeriesQuery(), resolution: .s1, functions: [.sum])
+    let reader = await stage.subscribe(windows, since: .time(start - .seconds(600)))
+    // The last window is open still.
+    await stage.pass(.seconds(1))
+    let rows = stage.rows(reader)
+    #expect(rows.count == 1_800)
+    #expect(Set(rows.map { "\($0[0]) \($0[1])" }).count == 1_800)
+    #expect(rows.map { $0[1] } == rows.map { $0[1] }.sorted())
+    #expect(stage.outlet.steps > 10)
+  }
+
+  @Test("A cursor whose commits are not told apart any more is followed by time, and that is told")
+  func oldCursor() async throws {
+    let stage = try Stage(at: start)
+    try await stage.commit("d1", "m", [(start - .seconds(20), 1)])
+    let first = await stage.subscribe(raw, since: .time(start - .seconds(60)))
+    try await stage.commit("d1", "m", [(start - .seconds(1), 1.5)])
+    let cursor = try #require(
+      stage.told(first).last { $0.content["cursor"] != nil }?.content["cursor"]?.string)
+    await stage.pass(.seconds(5))
+    try await stage.commit("d1", "m", [(start + .seconds(4), 2)])
+    try await stage.commit("d1", "m", [(start + .seconds(5), 3)])
+    stage.store.fold(through: CommitNumber(3))
+    let second = await stage.subscribe(
+      Subscription(query: SeriesQuery(metrics: [Glob("*")]), resolution: .raw, functions: []),
+      since: .cursor(try #require(Cursor(cursor))))
+    #expect(stage.rows(second).map { $0[2] } == [2, 3])
+    let gap = stage.told(second).first { $0.method == "gap" }?.content
+    #expect(gap?["reason"]?.string == "cursor too old")
+  }
+
+  @Test("A cursor from a future that this store has not had is told, and history goes on by time")
+  func unknownCursor() async throws {
+    let stage = try Stage(at: start)
+    try await stage.commit("d1", "m", [(start, 1)])
+    let reader = await stage.subscribe(
+      raw, since: .cursor(Cursor(commit: CommitNumber(99), frontier: start)))
+    #expect(
+      stage.told(reader).contains {
+        $0.method == "gap" && $0.content["reason"]?.string == "cursor unknown"
+      })
+    try await stage.commit("d1", "m", [(start, 2)])
+    #expect(stage.rows(reader).map { $0[2] } == [2])
+  }
+
+  @Test("New series and devices that match join by themselves, others do not")
+  func joins() async throws {
+    let stage = try Stage(at: start)
+    let reader = await stage.subscribe(
+      Subscription(
+        query: SeriesQuery(metrics: [Glob("temp*")]), resolution: .s1, functions: [.last]))
+    try await stage.commit("d1", "temperature", [(start, 20)])
+    try await stage.commit("d2", "humidity", [(start, 50)])
+    await stage.pass(.seconds(2))
+    let announced = stage.told(reader).filter { $0.method == "series" }
+    #expect(announced.count == 1)
+    #expect(
+      announced.first?.content["series"]?.array?.first?["metric"]?.string == "temperature")
+    #expect(stage.rows(reader).map { $0[2] } == [20])
+  }
+
+  @Test(
+    "A device whose labels come to match joins, with what it measured before in the same window")
+  func relabelled() async throws {
+    let stage = try Stage(at: start)
+    try await stage.commit("d1", "m", [(start, 1)])
+    let reader = await stage.subscribe(
+      Subscription(
+        query: SeriesQuery(labels: ["site": Glob("lab")]), resolution: .s1,
+        functions: [.count]))
+    let device = try DeviceID("d1")
+    let status = try #require(
+      stage.registry.changeOperatorLabels(of: device) { $0["site"] = "lab" })
+    await stage.hub.deviceChanged(status)
+    while stage.told(reader).allSatisfy({ $0.method != "series" }) { await Task.yield() }
+    try await stage.commit("d1", "m", [(start + .milliseconds(500), 2)])
+    await stage.pass(.seconds(2))
+    #expect(stage.rows(reader).map { $0[2] } == [2])
+    let gone = try #require(
+      stage.registry.changeOperatorLabels(of: device) { $0["site"] = "attic" })
+    await stage.hub.deviceChanged(gone)
+    try await stage.commit("d1", "m", [(stage.now, 3)])
+    await stage.pass(.seconds(2))
+    #expect(stage.rows(reader).count == 1)
+  }
+
+  @Test("Groups follow the labels of their devices")
+  func regrouped() async throws {
+    let stage = try Stage(at: start, labels: ["site": "a"])
+    try await stage.commit("d1", "m", [(start, 1)])
+    try await stage.commit("d2", "m", [(start, 2)])
+    let reader = await stage.subscribe(
+      Subscription(
+        query: SeriesQuery(), resolution: .s1, functions: [.count], groupBy: ["site"]))
+    let status = try #require(
+      stage.registry.changeOperatorLabels(of: try DeviceID("d2")) { $0["site"] = "a" })
+    await stage.hub.deviceChanged(status)
+    await stage.pass(.seconds(2))
+    #expect(stage.rows(reader).map { $0[2] } == [2])
+    let last = stage.told(reader).last { $0.content["series"] != nil }?.content["series"]?.array
+    #expect(last?.count == 1)
+    #expect(last?.first?["group"]?["site"]?.string == "a")
+  }
+
+  @Test("With a rate, messages are fewer and nothing is left out")
+  func maxRate() async throws {
+    let stage = try Stage(at: start)
+    let reader = await stage.subscribe(
+      Subscription(query: SeriesQuery(), resolution: .s1, functions: [.count], maxRate: 0.1))
+    for second in 0..<40 {
+      try await stage.commit("d1", "m", [(start + .seconds(second), 1)])
+      await stage.pass(.seconds(1))
+    }
+    let updates = stage.told(reader).filter { $0.method == "update" }
+    #expect((4...5).contains(updates.count), "\(updates.count)")
+    let starts = stage.rows(reader).map { $0[1] }
+    #expect(starts.count >= 30 && Set(starts).count == starts.count)
+    #expect(starts == starts.sorted())
+  }
+
+  @Test("Equal subscriptions are one feed with one message, and the last that leaves ends it")
+  func shared() async throws {
+    let stage = try Stage(at: start)
+    let windows = Subscription(query: SeriesQuery(), resolution: .s1, functions: [.last])
+    var readers: [ReaderID] = []
+    for _ in 0..<5 { readers.append(await stage.subscribe(windows)) }
+    #expect(await stage.hub.counts == (feeds: 1, readers: 5))
+    try await stage.commit("d1", "m", [(start, 1)])
+    await stage.pass(.seconds(2))
+    let name = try #require(stage.told(readers[0]).first?.content["subscription"]?.string)
+    for reader in readers { #expect(stage.rows(reader).count == 1) }
+    for reader in readers.dropLast() { await stage.hub.remove(reader) }
+    #expect(await stage.hub.unsubscribe(readers[4], feed: name))
+    #expect(await stage.hub.counts == (feeds: 0, readers: 0))
+    #expect(await stage.hub.tables.isEmpty)
+    #expect(await stage.hub.feedsBySeries.isEmpty)
+  }
+
+  @Test("A reader that went away before its subscription was taken up leaves nothing behind")
+  func goneBefore() async throws {
+    let stage = try Stage(at: start)
+    let reader = ReaderID(number: 1, lane: 0)
+    await stage.hub.subscribe(raw, since: .now, request: "1", reader: reader)
+    await stage.hub.watchDevices(reader, request: "2")
+    #expect(await stage.hub.counts == (feeds: 0, readers: 0))
+    #expect(stage.outlet.messages(reader).isEmpty)
+  }
+
+  @Test("The same twice on one connection, and too many, are refused")
+  func refused() async throws {
+    var limits = LiveLimits()
+    limits.subscriptions = 2
+    let stage = try Stage(at: start, limits: limits)
+    let reader = await stage.subscribe(raw)
+    for resolution in [Resolution.raw, .s1, .s10] {
+      await stage.hub.subscribe(
+        Subscription(query: SeriesQuery(), resolution: resolution, functions: []), since: .now,
+        request: "x", reader: reader)
+    }
+    let errors = stage.told(reader).filter { $0.method == "error" }
+    #expect(
+      errors.compactMap { $0.content["data"]?["code"]?.string } == ["conflict", "limitExceeded"])
+  }
+
+  @Test("Those who watch devices are told of all, and of every change, with the quality of links")
+  func devices() async throws {
+    let stage = try Stage(at: start)
+    let reader = ReaderID(number: 1, lane: 0)
+    stage.outlet.open(reader)
+    await stage.hub.watchDevices(reader, request: "1")
+    let first = try #require(stage.told(reader).first?.content["devices"]?.array)
+    #expect(first.compactMap { $0["device"]?.string } == ["d1", "d2", "d3"])
+    #expect(first.first?["quality"]?["ends"]?.array != nil)
+    let status = try #require(
+      stage.registry.changeOperatorLabels(of: try DeviceID("d2")) { $0["site"] = "lab" })
+    await stage.hub.deviceChanged(status)
+    let told = try #require(stage.told(reader).last)
+    #expect(told.method == "presence" && told.content["labels"]?["site"]?.string == "lab")
+  }
+}

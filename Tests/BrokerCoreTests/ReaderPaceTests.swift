@@ -1,0 +1,101 @@
+import BrokerCore
+import TelemetryModel
+import Testing
+
+@Suite("Slow readers")
+struct ReaderPaceTests {
+  private let feed = FeedID(1)
+
+  private func span(_ from: Int, _ to: Int) -> LiveMessage.Span {
+    .init(from: Timestamp(microseconds: Int64(from)), to: Timestamp(microseconds: Int64(to)))
+  }
+
+  @Test("The only message that was left out is sent late, and nothing is missing")
+  func onlyOne() {
+    var pace = ReaderPace()
+    pace.miss(span(10, 20), amends: false, of: feed)
+    #expect(pace.isBehind(feed))
+    #expect(pace.next() == .goOn(feed, gap: nil, newest: true))
+    #expect(pace.next() == nil && pace.isEmpty)
+  }
+
+  @Test("Of many that were left out the newest is sent, and the span of the others is told")
+  func newest() {
+    var pace = ReaderPace()
+    for start in stride(from: 10, to: 60, by: 10) {
+      pace.miss(span(start, start + 10), amends: false, of: feed)
+    }
+    #expect(pace.next() == .goOn(feed, gap: span(10, 50), newest: true))
+    #expect(!pace.isBehind(feed))
+  }
+
+  @Test("Windows that late data changed and that were left out are told, not sent as the newest")
+  func amended() {
+    var pace = ReaderPace()
+    pace.miss(span(1, 2), amends: true, of: feed)
+    #expect(pace.next() == .goOn(feed, gap: span(1, 2), newest: false))
+    pace.miss(span(10, 20), amends: false, of: feed)
+    pace.miss(span(4, 5), amends: true, of: feed)
+    #expect(pace.next() == .goOn(feed, gap: span(4, 5), newest: true))
+  }
+
+  @Test("What is known of a reader does not grow with what it misses")
+  func bounded() {
+    var pace = ReaderPace()
+    for start in 0..<100_000 { pace.miss(span(start, start + 1), amends: false, of: feed) }
+    var actions = 0
+    while pace.next() != nil { actions += 1 }
+    #expect(actions == 1)
+  }
+
+  @Test("The feed that is furthest behind comes first, then devices, then history")
+  func order() throws {
+    var pace = ReaderPace()
+    let device = try DeviceID("d")
+    pace.want(FeedID(3))
+    pace.want(FeedID(3))
+    pace.miss([device])
+    pace.miss(span(20, 30), amends: false, of: FeedID(2))
+    pace.miss(span(10, 20), amends: false, of: feed)
+    #expect(pace.next() == .goOn(feed, gap: nil, newest: true))
+    #expect(pace.next() == .goOn(FeedID(2), gap: nil, newest: true))
+    #expect(pace.next() == .tell([device]))
+    #expect(pace.next() == .step(FeedID(3)))
+    #expect(pace.next() == nil)
+  }
+
+  @Test("A reader that has left a feed is told nothing of it")
+  func left() {
+    var pace = ReaderPace()
+    pace.miss(span(1, 2), amends: false, of: feed)
+    pace.want(feed)
+    pace.leave(feed)
+    #expect(pace.next() == nil)
+  }
+
+  @Test("Devices are told some at a time, each once")
+  func devices() throws {
+    var pace = ReaderPace()
+    let devices = try (0..<250).map { try DeviceID("d\($0)") }
+    pace.miss(devices)
+    pace.miss(devices)
+    var told: [DeviceID] = []
+    while case .tell(let some) = pace.next() {
+      #expect(some.count <= 100)
+      told += some
+    }
+    #expect(told.count == 250 && Set(told) == Set(devices))
+  }
+
+  @Test("Only a reader that takes nothing at all loses patience")
+  func patience() {
+    var patience = ReaderPatience()
+    #expect(patience.isOver(taken: 0) == false)
+    patience.begin(taken: 100)
+    #expect(patience.isOver(taken: 101) == false)
+    #expect(patience.isOver(taken: 102) == false)
+    #expect(patience.isOver(taken: 102) == true)
+    patience.end()
+    #expect(patience.isOver(taken: 102) == false)
+  }
+}

@@ -1,0 +1,95 @@
+import TelemetryModel
+import Testing
+
+@testable import hawser
+
+@Suite("Text for terminals")
+struct TerminalTextTests {
+  @Test(
+    "Numbers have about five digits that say something",
+    arguments: [
+      (0.0, "0"), (1.0, "1"), (-1.5, "-1.5"), (20.123456, "20.123"), (1234.5678, "1234.6"),
+      (123_456.7, "123457"), (5e9, "5000000000"), (0.000012345, "1.234e-5"), (-3e18, "-3e18"),
+      (-0.00001, "-1e-5"),
+    ])
+  func numbers(_ value: Double, _ text: String) {
+    #expect(TextTable.number(value) == text)
+  }
+
+  @Test("There is a mark where there is no number")
+  func missing() {
+    #expect(TextTable.number(nil) == "-")
+    #expect(TextTable.number(.nan) == "-")
+  }
+
+  @Test("Columns are as wide as their widest cell, numbers stand to the right")
+  func columns() {
+    let lines = TextTable.lines([["A", "N"], ["longer", "1"], ["b", "1000"]], right: [1])
+    #expect(lines == ["A          N", "longer     1", "b       1000"])
+  }
+
+  @Test(
+    "Queries name devices and metrics",
+    arguments: [
+      ("*", [], []), ("pump-*", ["pump-*"], []), ("*/cpu.*", [], ["cpu.*"]),
+      ("a,b/c,d/e", ["a", "b"], ["c", "d/e"]),
+    ] as [(String, [String], [String])])
+  func queries(_ text: String, _ devices: [String], _ metrics: [String]) {
+    let query = QueryText(text)
+    #expect(query.devices == devices && query.metrics == metrics)
+  }
+
+  @Test("A plot rises where its values do, between their extremes")
+  func plot() {
+    let lines = TextPlot.lines(
+      (0..<40).map { (time: Double($0), value: Double($0)) }, width: 24, height: 4)
+    #expect(lines.count == 5)
+    #expect(lines[0].hasPrefix("39 │") && lines[3].hasPrefix(" 0 │"))
+    let marks = lines.prefix(4).map { line in
+      Array(line.unicodeScalars).firstIndex { $0.value > 0x2800 && $0.value <= 0x28FF } ?? -1
+    }
+    #expect(marks == marks.sorted(by: >) && marks.allSatisfy { $0 > 0 })
+    #expect(lines[4].hasSuffix("1970-01-01T00:00:39Z"))
+    #expect(TextPlot.lines([], width: 20, height: 3) == ["nothing was measured"])
+    #expect(TextPlot.spark([1, 2, 3, 8]) == "▁▂▃█")
+  }
+
+  @Test("A table shows each series' newest row, and late windows do not turn it back")
+  func table() throws {
+    var table = WatchTable()
+    let result = try JSONValue(
+      parsing: Array(
+        #"{"cursor":"1-2","columns":["series","windowStart","last","mean"],"series":[{"series":7,"device":"d","metric":"m","unit":"Cel","labels":{}}]}"#
+          .utf8
+      ).span)
+    #expect(table.take(nil, result) == false)
+    for (time, value) in [(100, 1), (101, 2), (99, 9)] {
+      let update = try JSONValue(
+        parsing: Array(
+          #"{"cursor":"\#(time)-5","rows":[[7,\#(time),\#(value),1.25]]}"#.utf8
+        ).span)
+      #expect(table.take("update", update) == true)
+    }
+    let lines = table.render(height: 10, width: 80, now: Timestamp(seconds: 104))
+    #expect(lines.count == 2)
+    #expect(lines[0].split(separator: " ") == ["DEVICE", "METRIC", "UNIT", "LAST", "MEAN", "AGE"])
+    #expect(lines[1].split(separator: " ") == ["d", "m", "Cel", "2", "1.25", "3s", "▁█"])
+    #expect(table.cursor == "99-5")
+  }
+
+  @Test("A table that is longer than the screen says how much is left out")
+  func long() throws {
+    var table = WatchTable()
+    let series = (1...30).map { #"{"series":\#($0),"device":"d\#($0)","metric":"m","unit":null}"# }
+    _ = table.take(
+      nil,
+      try JSONValue(
+        parsing: Array(
+          #"{"columns":["series","time","value"],"series":[\#(series.joined(separator: ","))]}"#
+            .utf8
+        ).span))
+    let lines = table.render(height: 10, width: 80, now: Timestamp(seconds: 1))
+    #expect(lines.count == 10)
+    #expect(lines.last == "… and 22 more")
+  }
+}
