@@ -23,11 +23,16 @@ enum TextTable {
     }
   }
 
-  /// A number with about five digits that say something, `-` where there is none.
+  /// A number with about five digits that say something, from a million on with a prefix of the SI; `-`
+  /// where there is none.
   static func number(_ value: Double?) -> String {
     guard let value, value.isFinite else { return "-" }
     let magnitude = value.magnitude
-    if magnitude != 0, magnitude < 1e-4 || magnitude >= 1e15 { return scientific(value) }
+    if magnitude != 0, magnitude < 1e-4 || magnitude >= 1e18 { return scientific(value) }
+    for (size, prefix) in [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")]
+    where magnitude >= size {
+      return number(value / size) + prefix
+    }
     var decimals = 4
     var limit = 10.0
     while decimals > 0, magnitude >= limit {
@@ -43,8 +48,6 @@ enum TextTable {
     let rounded = (value.magnitude * scale).rounded() / scale
     var text = "\(rounded)"
     if text.hasSuffix(".0") { text.removeLast(2) }
-    // Above, a large number has got an exponent; it is whole there.
-    if text.contains("e"), let whole = Int64(exactly: rounded) { text = "\(whole)" }
     return (value < 0 && rounded != 0 ? "-" : "") + text
   }
 
