@@ -10,7 +10,9 @@ extension World {
 
   /// An agent's connection sets out.
   func connect(_ connection: Connection) {
-    connections.removeAll { !$0.isOpenAtAgent && !$0.isOpenAtBroker && $0.began < now }
+    // Those that are over, not those that are about to open beside this one.
+    let past = now - 60.0.asSeconds
+    connections.removeAll { !$0.isOpenAtAgent && !$0.isOpenAtBroker && $0.began < past }
     connections.append(connection)
     guard now >= outageUntil else {
       // The shell gives up after its handshake timeout.
