@@ -10,6 +10,7 @@ struct Hawser: AsyncParsableCommand {
     version: BrokerVersion.text,
     subcommands: [
       BrokerCommand.self, DevicesCommand.self, WatchCommand.self, HistoryCommand.self,
+      SendCommand.self,
       BackupCommand.self, CheckConfigCommand.self, EchoCommand.self,
     ])
 }

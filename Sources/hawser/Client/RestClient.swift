@@ -50,7 +50,7 @@ struct RestClient {
     let url = try options.address(path, query)
     let answer: Answer
     do {
-      answer = try await RestClient.exchange(url, try trust(url), accept)
+      answer = try await exchange(url, headers: ["Accept": accept])
     } catch {
       throw Failure.unavailable("\(options.broker) does not answer: \(error)")
     }
@@ -66,9 +66,11 @@ struct RestClient {
     url.isSecure ? try ClientTLS(caFile: options.ca) : nil
   }
 
-  private static func exchange(
-    _ url: WebSocketURL, _ tls: ClientTLS?, _ accept: String
+  /// One request and its answer, whatever its status.
+  func exchange(
+    _ url: WebSocketURL, method: HTTPMethod = .GET, headers: HTTPHeaders, body: ByteBuffer? = nil
   ) async throws -> Answer {
+    let tls = try trust(url)
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let promise = loop.makePromise(of: Answer.self)
     do {
@@ -82,10 +84,15 @@ struct RestClient {
           }
         }
         .connect(host: url.host, port: url.port).get()
-      let head = HTTPRequestHead(
-        version: .http1_1, method: .GET, uri: url.target,
-        headers: ["Host": url.hostField, "Accept": accept, "Connection": "close"])
+      var head = HTTPRequestHead(
+        version: .http1_1, method: method, uri: url.target,
+        headers: ["Host": url.hostField, "Connection": "close"])
+      head.headers.add(contentsOf: headers)
+      if let body { head.headers.add(name: "Content-Length", value: "\(body.readableBytes)") }
       channel.write(HTTPClientRequestPart.head(head), promise: nil)
+      if let body {
+        channel.write(HTTPClientRequestPart.body(.byteBuffer(body)), promise: nil)
+      }
       channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
     } catch {
       promise.fail(error)
