@@ -76,30 +76,26 @@ struct Acks {
     let readers = (0..<3).map { reader in
       Task {
         var reads = 0
-        while !Task.isCancelled {
-          try await Acks.read(store, reader)
-          reads += 1
-        }
+        while (try? await Acks.read(store, reader)) != nil { reads += 1 }
         return reads
       }
     }
     try await load.run(seconds, "beside three readers of everything")
     for reader in readers { reader.cancel() }
     var reads = 0
-    for reader in readers { reads += (try? await reader.value) ?? 0 }
+    for reader in readers { reads += await reader.value }
     print("    (\(reads) reads)")
     let copies = Task {
       var count = 0
-      while !Task.isCancelled {
-        _ = try await SQLiteBackup.copy(path, to: "\(folder)/copy-\(count)")
-        try FileManager.default.removeItem(atPath: "\(folder)/copy-\(count)")
+      while (try? await SQLiteBackup.copy(path, to: "\(folder)/copy-\(count)")) != nil {
+        try? FileManager.default.removeItem(atPath: "\(folder)/copy-\(count)")
         count += 1
       }
       return count
     }
     try await load.run(seconds, "beside backups, one after another")
     copies.cancel()
-    print("    (\(try await copies.value) backups)")
+    print("    (\(await copies.value) backups)")
     pipeline.stop()
     await running.value
     try await store.close()

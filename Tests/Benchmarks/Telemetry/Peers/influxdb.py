@@ -65,7 +65,7 @@ print(
 )
 if sys.argv[4:] == ["chart"]:
     query = urllib.parse.urlencode(
-        {"db": "bench", "epoch": "ms", "q": "SELECT mean, min, max FROM chart WHERE series = '54321'"})
+        {"db": "bench", "epoch": "ms", "q": """SELECT mean, min, max FROM chart WHERE "series" = '54321'"""})
     times, costs = [], []
     for _ in range(30):
         began, wall = cpu_seconds(), time.monotonic()
