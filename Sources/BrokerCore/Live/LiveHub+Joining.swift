@@ -261,17 +261,20 @@ extension LiveHub {
     for id in Array(feeds.keys) {
       guard let query = feeds[id]?.subscription.query else { continue }
       let matching = series.filter { query.matches($0, labels: registry.labels(of: $0.device)) }
+      var coming: [Series] = []
       // A feed that began after the series was named and before it was committed has it already.
-      for new in matching where feeds[id]?.members.contains(new.id) == false && hasRoom(id) {
+      for new in matching where feeds[id]?.members.contains(new.id) == false {
+        guard hasRoom(id, beside: coming.count) else { break }
         if let key = feeds[id]?.tableKey { tables[key]?.coverNew(new.id) }
-        enter([new], id)
+        coming.append(new)
       }
+      enter(coming, id)
     }
   }
 
-  private func hasRoom(_ id: FeedID) -> Bool {
+  private func hasRoom(_ id: FeedID, beside coming: Int = 0) -> Bool {
     guard let feed = feeds[id] else { return false }
-    if feed.members.count < limits.series { return true }
+    if feed.members.count + coming < limits.series { return true }
     if !feed.isFull {
       feeds[id]?.isFull = true
       let now = now()

@@ -29,7 +29,9 @@ struct OnePort: Sendable {
     firstRequest = SharedConfiguration(base)
     device = SharedConfiguration(base)
     // Browsers send no heartbeat of their own, but answer pings.
-    base.keepalive = .init()
+    // The pong of a slow reader comes when it has read what waits before the ping; whether it reads at
+    // all is seen elsewhere.
+    base.keepalive = .init(timeout: .seconds(60))
     live = SharedConfiguration(base)
   }
 
