@@ -134,7 +134,7 @@ let package = Package(
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
-    tests("HawserTests", ["hawser", "Settings"]),
+    tests("HawserTests", [arguments, "hawser", "Settings"]),
     tests("DeviceProtocolTests", ["DeviceProtocol", "TelemetryModel"]),
     tests("SettingsTests", ["Settings"]),
     tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),

@@ -111,7 +111,7 @@ struct LinkLog {
       logger.info(
         "the link could not be handed over", metadata: ["detail": "\(Self.detail(ending))"])
     case .otherWay(let rung):
-      logger.notice("messages go another way", metadata: ["way": "\(rung.rawValue)"])
+      logger.notice("way to the broker", metadata: ["way": "\(rung.rawValue)"])
     case .learnt(let path):
       func text(_ seconds: Double?) -> Logger.MetadataValue {
         .string(seconds.map { "\(($0 * 10).rounded() / 10) s" } ?? "unknown")

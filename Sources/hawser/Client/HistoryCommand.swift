@@ -23,10 +23,10 @@ struct HistoryCommand: AsyncParsableCommand {
     name: .customLong("label"), help: "Only devices with this label: KEY:PATTERN; repeatable.")
   var labels: [String] = []
 
-  @Option(help: "From this moment on.")
+  @Option(parsing: .unconditional, help: "From this moment on.")
   var from = "-1h"
 
-  @Option(help: "Up to but without this moment; now by default.")
+  @Option(parsing: .unconditional, help: "Up to but without this moment; now by default.")
   var to: String?
 
   @Option(help: "raw, or a window: 1s, 10s, 1m, 10m, 1h, 1d; by default what fits a plot.")

@@ -36,7 +36,9 @@ struct WatchCommand: AsyncParsableCommand {
   @Option(help: "The most updates a second.")
   var maxRate: Double?
 
-  @Option(help: "Begin in the past: a time (-10m, RFC 3339, seconds since 1970) or a cursor.")
+  @Option(
+    parsing: .unconditional,
+    help: "Begin in the past: a time (-10m, RFC 3339, seconds since 1970) or a cursor.")
   var since: String?
 
   @Option(help: "End after so many updates.")
