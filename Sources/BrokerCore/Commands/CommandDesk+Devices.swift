@@ -48,8 +48,8 @@ extension CommandDesk {
   private func finishedBefore(
     _ id: String, _ report: CommandFinished, _ device: DeviceID, _ link: any DeviceLinkHandle
   ) async {
-    // Its end may be known, and not written yet.
-    await settled()
+    // Its end may be known, and not written yet. Not confirmed, it is told again.
+    guard await settled() else { return }
     let record: CommandRecord?
     do {
       record = try await store.command(report.command)

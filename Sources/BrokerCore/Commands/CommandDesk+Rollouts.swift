@@ -25,7 +25,13 @@ extension CommandDesk {
       time: now, actor: actor, event: "rollout", rollout: plan.id,
       cause: "ordered for \(devices.count) devices", detail: plan.order)
     outbox.add([.rollout(plan, rollout.status, parts), .audit(line)])
-    await settled()
+    while await !settled() {
+      guard !isOver, !outbox.withdraw(rollout: plan.id) else {
+        // As if it had never been: whoever is told so may order it again.
+        rollouts[plan.id] = nil
+        throw .storeUnavailable
+      }
+    }
     wakeRollouts()
     guard let record = try await self.rollout(plan.id) else { throw .storeUnavailable }
     return record
@@ -88,7 +94,7 @@ extension CommandDesk {
         }
       }
     }
-    await settled()
+    guard await settled() else { throw .storeUnavailable }
     wakeRollouts()
     guard let record = try await rollout(id) else { throw .storeUnavailable }
     return record

@@ -57,7 +57,7 @@ package actor CommandDesk {
   var toldCount = 0
   var isStopping = false
   /// Whether nothing is written any more.
-  private var isOver = false
+  private(set) var isOver = false
   var lastRefusals: [DeviceID: Timestamp] = [:]
   private var random = SystemRandomNumberGenerator()
 
@@ -118,7 +118,7 @@ package actor CommandDesk {
       for effect in entry.effects {
         switch effect {
         case .ordered(_, let waiter): waiter.resume(returning: false)
-        case .done(let waiter): waiter.resume()
+        case .done(let waiter): waiter.resume(returning: false)
         case .act, .confirm: break
         }
       }
@@ -194,6 +194,7 @@ package actor CommandDesk {
         isFailing = true
         outbox.putBack(entries)
         withdrawOrders()
+        for waiter in outbox.withdrawWaiters() { waiter.resume(returning: false) }
         return false
       }
     }
@@ -232,7 +233,7 @@ package actor CommandDesk {
       wakeWaiters(of: id)
     case .confirm(let request, let link): link.send(.commandFinishedReply(id: request))
     case .ordered(_, let waiter): waiter.resume(returning: true)
-    case .done(let waiter): waiter.resume()
+    case .done(let waiter): waiter.resume(returning: true)
     }
   }
 
@@ -322,7 +323,9 @@ package actor CommandDesk {
     guard let key = wish.key else { return nil }
     guard !isFailing, !isOver else { throw .storeUnavailable }
     // Ordered a moment ago, and perhaps not written yet.
-    if keys[OrderKey(device: device, key: key)] != nil { await settled() }
+    if keys[OrderKey(device: device, key: key)] != nil {
+      guard await settled() else { throw .storeUnavailable }
+    }
     let found: CommandRecord?
     do {
       found = try await store.command(for: device, key: key)
@@ -338,15 +341,17 @@ package actor CommandDesk {
     return try await earlier(wish, device)
   }
 
-  /// Waits until all that has been submitted is durable and done.
-  func settled() async {
-    guard !isOver else { return }
-    await withCheckedContinuation { submit([], then: [.done($0)]) }
+  /// Waits until all that has been submitted is durable and done; false where the store failed
+  /// meanwhile. What was submitted stands all the same, and is written when the store takes it.
+  func settled() async -> Bool {
+    guard !isOver else { return false }
+    return await withCheckedContinuation { submit([], then: [.done($0)]) }
   }
 
   /// Cancels a command, or asks its device to stop it.
   ///
-  /// - Throws: where there is none, or it has ended.
+  /// - Throws: where there is none, or it has ended; where the store fails, and then it is still
+  ///   cancelled once the store takes it.
   package func cancel(
     _ id: String, by actor: String
   ) async throws(CommandRefusal) -> CommandView {
@@ -354,12 +359,12 @@ package actor CommandDesk {
     switch book.cancel(id, by: actor, now: now()) {
     case .done(let actions):
       submit(actions)
-      await settled()
+      guard await settled() else { throw .storeUnavailable }
       guard let view = try await view(id) else { throw .notFound(id) }
       return view
     case .notHere:
       // It may have ended just now.
-      await settled()
+      guard await settled() else { throw .storeUnavailable }
       guard let view = try await view(id) else { throw .notFound(id) }
       throw .ended(view.record.command.status.state)
     }

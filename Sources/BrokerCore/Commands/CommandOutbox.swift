@@ -10,8 +10,8 @@ struct CommandOutbox: Sendable {
     case confirm(String, any DeviceLinkHandle)
     /// Tell whoever ordered a command that it is durable.
     case ordered(String, CheckedContinuation<Bool, Never>)
-    /// Tell somebody that what was asked is durable.
-    case done(CheckedContinuation<Void, Never>)
+    /// Tell somebody whether what was asked is durable.
+    case done(CheckedContinuation<Bool, Never>)
 
     /// Which command it is about.
     var command: String? {
@@ -79,6 +79,34 @@ struct CommandOutbox: Sendable {
     }
     entries.removeAll { $0.changes.isEmpty && $0.effects.isEmpty }
     return orders
+  }
+
+  /// Takes those out who wait for something to be durable; what they asked for stays.
+  mutating func withdrawWaiters() -> [CheckedContinuation<Bool, Never>] {
+    var waiters: [CheckedContinuation<Bool, Never>] = []
+    for index in entries.indices {
+      entries[index].effects.removeAll { effect in
+        guard case .done(let waiter) = effect else { return false }
+        waiters.append(waiter)
+        return true
+      }
+    }
+    entries.removeAll { $0.changes.isEmpty && $0.effects.isEmpty }
+    return waiters
+  }
+
+  /// Takes a new rollout out; false where it is not among what waits.
+  mutating func withdraw(rollout id: String) -> Bool {
+    for index in entries.indices {
+      let isThere = entries[index].changes.contains {
+        if case .rollout(let plan, _, _) = $0 { plan.id == id } else { false }
+      }
+      if isThere {
+        entries.remove(at: index)
+        return true
+      }
+    }
+    return false
   }
 }
 

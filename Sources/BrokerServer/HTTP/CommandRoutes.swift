@@ -39,18 +39,26 @@ struct CommandRoutes {
     }
   }
 
-  private func device(_ context: BrokerRequestContext) throws -> DeviceID {
+  private func name(_ context: BrokerRequestContext) throws -> DeviceID {
     let id = try context.parameters.require("id")
-    guard let device = try? DeviceID(id), registry[device] != nil else {
+    guard let device = try? DeviceID(id) else {
       throw Problem.notFound("There is no device \(id).")
     }
+    return device
+  }
+
+  private func device(_ context: BrokerRequestContext) throws -> DeviceID {
+    let device = try name(context)
+    guard registry[device] != nil else { throw Problem.notFound("There is no device \(device).") }
     return device
   }
 
   private func order(
     _ request: Request, _ context: BrokerRequestContext
   ) async throws -> Response {
-    let device = try device(context)
+    // Whether there is such a device is the desk's to say: an order that was repeated after a crash of the
+    // broker may be on disk before its device is.
+    let device = try name(context)
     let key = try CommandRoutes.idempotencyKey(of: request)
     let body = try await CommandRoutes.json(of: request)
     let (view, isRepeated) = try await problems {

@@ -151,7 +151,9 @@ extension EndToEndTests {
         let slow = try await broker.order(
           #"{"name": "slow", "params": {"seconds": 30}}"#, for: "obedient")
         try await broker.waitFor(slow.command, toBe: "running", "accepted")
-        #expect(try await broker.send("DELETE", "v1/commands/\(slow.command)").status == 202)
+        // 200 where the device has stopped it by the time of the answer.
+        let status = try await broker.send("DELETE", "v1/commands/\(slow.command)").status
+        #expect(status == 202 || status == 200)
         let cancelled = try await broker.waitFor(slow.command, toBe: "cancelled")
         #expect(cancelled.states?.contains { $0.event == "cancelRequested" } == true)
 

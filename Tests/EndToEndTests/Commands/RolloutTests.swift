@@ -80,6 +80,24 @@ extension EndToEndTests.Commands {
       }
     }
 
+    @Test("A fleet, half of it away, some for good, some dropping their links: all accounted for")
+    func fleet() async throws {
+      struct Account: Decodable {
+        var counts: [String: Int]
+        var wrong: [[String]]
+      }
+      try await Workspace.use { workspace in
+        let broker = try await workspace.startBroker()
+        let fleet = try workspace.startPeer(
+          "fleet", script: "command_fleet.py",
+          [broker.url.absoluteString, "--devices", "60", "--seconds", "4", "--slack", "3"])
+        let account = try await fleet.report("its account", of: Account.self) { $0 }
+        #expect(account.wrong.isEmpty)
+        #expect(account.counts.values.reduce(0, +) == 60)
+        #expect(account.counts["expired"] == 1)
+      }
+    }
+
     @Test("It stops where too many fail, and what was not started is left alone")
     func stopped() async throws {
       try await Workspace.use { workspace in

@@ -2,7 +2,8 @@
 
 It has a journal as the protocol asks: a repeated id never acts twice. One JSON line for each thing that
 happens: `{"welcome": …}`, `{"acted": ID, "name": …, "params": …}` each time a command takes effect,
-`{"command": …}` for each request, `{"confirmed": ID}`, `{"refused": …}`, `{"closed": …}`.
+`{"command": …}` for each request, `{"confirmed": ID}`, `{"refused": …}`, `{"closed": …}`. With `--pause`
+it says `{"step": …}` at each step of a command's life and waits so long, so that it can be met there.
 
 What it does is asked for by the command's name: `noop` succeeds in its answer; `slow` is accepted, runs
 for `seconds` with news and then reports; `fail` fails with 3; `mute` is never answered; `print` answers
@@ -119,8 +120,10 @@ class Device:
             self.journal[command] = {"state": "finished", "outcome": "expired"}
             return await self.send(link, id=request, result=self.journal[command])
         self.journal[command] = {"state": "accepted"}
+        await self.step("received")
         if name != "mute":
             say(acted=command, name=name, params=params["params"])
+            await self.step("acted")
         if name == "noop":
             self.journal[command] = {"state": "finished", "outcome": "succeeded"}
         elif name == "fail":
@@ -140,6 +143,12 @@ class Device:
             self.running[command] = asyncio.create_task(
                 self.slowly(command, params["params"].get("seconds", 1)))
         await self.send(link, id=request, result=self.journal[command])
+        await self.step("answered")
+
+    async def step(self, name):
+        if self.arguments.pause:
+            say(step=name)
+            await asyncio.sleep(self.arguments.pause)
 
     async def slowly(self, command, seconds):
         outcome = {"command": command, "outcome": "succeeded", "exitCode": 0, "output": "12345"}
@@ -161,12 +170,16 @@ class Device:
         await self.report(outcome)
 
     async def report(self, outcome):
-        if not self.link:
+        link = self.link
+        if not link:
             return
         self.number += 1
         try:
-            await self.send(self.link, id=f"f-{outcome['command']}/{self.number}",
+            await self.step("reporting")
+            await self.send(link, id=f"f-{outcome['command']}/{self.number}",
                             method="commandFinished", params=outcome)
+            if self.arguments.pause:
+                say(step="reported")
         except websockets.ConnectionClosed:
             pass
 
@@ -186,4 +199,5 @@ parser.add_argument("--device", default="obedient")
 parser.add_argument("--site", default="lab")
 parser.add_argument("--at-once", type=int, default=1)
 parser.add_argument("--forge", default="")
+parser.add_argument("--pause", type=float, default=0)
 asyncio.run(Device(parser.parse_args()).run())
