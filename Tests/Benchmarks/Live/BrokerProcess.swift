@@ -53,13 +53,14 @@ final class BrokerProcess {
     rmdir(folder)
   }
 
-  /// CPU time so far, in seconds; the kernel counts it in hundredths.
+  /// CPU time so far of all threads, in seconds, the kernel's share included.
   func cpuSeconds() -> Double {
-    let fields = text("/proc/\(process)/stat").split(separator: ")").last?.split(separator: " ")
-    guard let fields, fields.count > 13, let user = Double(fields[11]),
-      let system = Double(fields[12])
-    else { return 0 }
-    return (user + system) / 100
+    var clock: clockid_t = 0
+    var time = timespec()
+    guard clock_getcpuclockid(process, &clock) == 0, clock_gettime(clock, &time) == 0 else {
+      return 0
+    }
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   func residentKB() -> Int {

@@ -12,6 +12,12 @@ struct Device {
       Sockets.frame(
         #"{"jsonrpc":"2.0","id":"1","method":"hello","params":{"agent":{"name":"live-bench","version":"1"},"epoch":"e","boot":"b"}}"#
       ), to: socket)
+    // Telemetry before the answer to `hello` is against the protocol.
+    var answer = [UInt8](repeating: 0, count: 4_096)
+    let count = recv(socket, &answer, answer.count, 0)
+    guard count > 0, answer[0] & 0x0F == 1 else {
+      throw BenchmarkError(description: "the broker does not answer `hello`")
+    }
   }
 
   final class Feeding: Sendable {
