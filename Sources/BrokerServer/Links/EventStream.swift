@@ -48,6 +48,7 @@ final class EventStream: LiveReader {
 
   /// Begins: the head of the coding, and how soon to come back after an interruption, in milliseconds.
   func open(retryMilliseconds: Int) -> ReaderID? {
+    channel.limitSendBuffer()
     reader = services.readers.add(self, on: channel.eventLoop)
     write(ByteBuffer(bytes: coding.head))
     send(StreamEvent(Array("retry: \(retryMilliseconds)\n\n".utf8)))

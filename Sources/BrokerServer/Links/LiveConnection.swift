@@ -11,9 +11,6 @@ import WebSocketTransport
 /// A reader that does not keep up is not waited for: while more than the high watermark waits for it,
 /// `ReaderPace` says what becomes of messages.
 final class LiveConnection: WebSocketDelegate, LiveReader {
-  /// What the kernel keeps for a reader, in bytes; what is older when it is read is no use.
-  private static let sendBufferBytes = 128 << 10
-
   let services: LinkServices
   private var connection: WebSocketConnection?
   private var reader: ReaderID?
@@ -29,8 +26,7 @@ final class LiveConnection: WebSocketDelegate, LiveReader {
 
   func webSocketOpened(_ connection: WebSocketConnection) {
     self.connection = connection
-    try? connection.channel?.syncOptions?.setOption(
-      .socketOption(.so_sndbuf), value: LiveConnection.sendBufferBytes)
+    connection.channel?.limitSendBuffer()
     reader = services.readers.add(self, on: connection.eventLoop)
   }
 

@@ -1,4 +1,5 @@
 import BrokerCore
+import NIOCore
 import TelemetryModel
 
 /// One reader's end of a connection, of whatever kind. Loop-bound.
@@ -19,4 +20,12 @@ protocol LiveReader: AnyObject {
   func nudge()
   /// The broker closes it.
   func close(code: UInt16, reason: String)
+}
+
+extension Channel {
+  /// Has the kernel keep 128 KiB for a reader, which it doubles for its own needs, and not the megabytes
+  /// that it would give one that is slow: what is older when it is read is no use. Call on the loop.
+  func limitSendBuffer() {
+    try? syncOptions?.setOption(.socketOption(.so_sndbuf), value: 128 << 10)
+  }
 }

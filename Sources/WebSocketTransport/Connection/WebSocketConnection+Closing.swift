@@ -125,8 +125,9 @@ extension WebSocketConnection {
 
   func keepaliveDue(now: NIODeadline) {
     guard let settings = configuration.keepalive else { return }
-    // Whoever is not listened to cannot be called silent.
-    if isPaused { keepalive.heard(at: now) }
+    // Whoever is not listened to cannot be called silent, nor whoever has much to read before the ping:
+    // whether that reads at all is for the delegate to see, from what the connection is rid of.
+    if isPaused || !transportIsWritable { keepalive.heard(at: now) }
     switch keepalive.due(settings, now: now) {
     case .wait(let until): resources.wheel.set(self, at: until)
     case .ping(let next):
