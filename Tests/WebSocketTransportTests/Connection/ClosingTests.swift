@@ -148,6 +148,26 @@ struct ClosingTests {
     #expect(peer.delegate.end?.cause == .failed(.keepaliveTimedOut))
   }
 
+  @Test("A peer that has much to read before it gets to a ping is never called silent")
+  func blockedIsNotSilent() throws {
+    var configuration = WebSocketConfiguration()
+    configuration.keepalive = .init(pingAfter: .seconds(20), timeout: .seconds(10))
+    let peer = try TestPeer(configuration)
+    let loop = peer.channel.embeddedEventLoop
+    loop.advanceTime(by: .seconds(21))
+    #expect(try peer.frames().count == 1)
+    peer.channel.isWritable = false
+    peer.channel.pipeline.fireChannelWritabilityChanged()
+    loop.advanceTime(by: .seconds(100))
+    #expect(peer.channel.isActive)
+    peer.channel.isWritable = true
+    peer.channel.pipeline.fireChannelWritabilityChanged()
+    loop.advanceTime(by: .seconds(21))
+    #expect(try peer.frames().map(\.opcode) == [.ping])
+    loop.advanceTime(by: .seconds(11))
+    #expect(peer.delegate.end?.cause == .failed(.keepaliveTimedOut))
+  }
+
   @Test("Closing from within a delivery stops the deliveries behind it")
   func closingFromDelegate() throws {
     let peer = try TestPeer()
