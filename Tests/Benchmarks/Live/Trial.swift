@@ -122,7 +122,9 @@ final class Trial {
     var stream = streams.removeValue(forKey: socket) ?? Stream()
     stream.bytes += bytes
     while let (length, isData) = Trial.frame(stream.bytes) {
+      let isPing = stream.bytes[0] & 0x0F == 9
       stream.bytes.removeFirst(length)
+      if isPing { Sockets.send([0x8A, 0x80, 0, 0, 0, 0], to: socket) }
       guard isData else { continue }
       messages += 1
       lastBytes = length
