@@ -20,18 +20,16 @@ extension CommandDesk {
     guard !devices.isEmpty else { throw .malformed("to", "no device matches") }
     let parts = try parts(plan, devices)
     let rollout = Rollout(plan, parts: parts.map { ($0.device, $0.part) })
-    rollouts[plan.id] = rollout
     let line = AuditLine(
       time: now, actor: actor, event: "rollout", rollout: plan.id,
       cause: "ordered for \(devices.count) devices", detail: plan.order)
     outbox.add([.rollout(plan, rollout.status, parts), .audit(line)])
     while await !settled() {
-      guard !isOver, !outbox.withdraw(rollout: plan.id) else {
-        // As if it had never been: whoever is told so may order it again.
-        rollouts[plan.id] = nil
-        throw .storeUnavailable
-      }
+      // As if it had never been: whoever is told so may order it again.
+      guard !isOver, !outbox.withdraw(rollout: plan.id) else { throw .storeUnavailable }
     }
+    // No device is asked before it is durable.
+    rollouts[plan.id] = rollout
     wakeRollouts()
     guard let record = try await self.rollout(plan.id) else { throw .storeUnavailable }
     return record

@@ -8,7 +8,7 @@ import WebSocketTransport
 ///
 /// What is to be written is handed to the task that answers the request; how much of it waits decides
 /// whether the reader takes more.
-final class EventStream: LiveReader {
+final class EventStream: PacedReader {
   /// A comment goes out when nothing else did for so long: proxies end what is silent.
   static let heartbeat: TimeAmount = .seconds(15)
   /// With more than this many bytes waiting the reader takes no more…
@@ -18,7 +18,7 @@ final class EventStream: LiveReader {
   /// With more than this it is given up.
   private static let maxBufferedBytes = 4 << 20
 
-  private let services: LinkServices
+  let services: LinkServices
   private let channel: any Channel
   private let resources: LoopResources
   private let chunks: AsyncStream<ByteBuffer>.Continuation
@@ -28,7 +28,7 @@ final class EventStream: LiveReader {
   private var isWritable = true
   private var hasSpoken = false
   private var isOver = false
-  private var pace = ReaderPace()
+  var pace = ReaderPace()
   private var patience = ReaderPatience()
   private(set) var reader: ReaderID?
   private lazy var heartbeatTimer = CallbackTimer { [weak self] _ in self?.beat() }
@@ -82,62 +82,16 @@ final class EventStream: LiveReader {
 
   // MARK: - From the hub
 
+  var isReady: Bool { !isOver && isWritable }
+
   func deliver(_ message: LiveMessage) { send(StreamEvent(message.event)) }
 
-  func deliver(_ message: SharedMessage, of feed: FeedID) {
-    if let span = message.message.span, pace.isBehind(feed) || !isWritable {
-      pace.miss(span, amends: message.message.amends, of: feed)
-      return goOn()
-    }
-    send(message.event)
-  }
-
-  func deliver(_ message: SharedMessage, about device: DeviceID) {
-    guard isWritable else { return pace.miss(CollectionOfOne(device)) }
-    send(message.event)
-  }
-
-  func askWhenReady(_ feed: FeedID) {
-    pace.want(feed)
-    goOn()
-  }
-
-  func owe(_ devices: [DeviceID]) {
-    pace.miss(devices)
-    goOn()
-  }
-
-  func left(_ feed: FeedID) { pace.leave(feed) }
-
-  func nudge() { goOn() }
+  func send(_ message: SharedMessage) { send(message.event) }
 
   func close(code: UInt16, reason: String) {
     guard !isOver else { return }
     write(coding.tail)
     end()
-  }
-
-  private func goOn() {
-    guard let reader else { return }
-    let hub = services.hub
-    while !isOver, isWritable, let action = pace.next() {
-      switch action {
-      case .goOn(let feed, let gap, let newest):
-        if let gap { deliver(LiveMessage.slowReader(feed, gap)) }
-        if newest, let message = services.readers.newest(of: feed, for: reader) {
-          send(message.event)
-        }
-      case .step(let feed):
-        Task { await hub.goOn(reader, feed: feed) }
-      case .tell(let devices):
-        let readers = services.readers
-        Task {
-          await hub.tell(reader, of: devices)
-          readers.nudge(reader)
-        }
-        return
-      }
-    }
   }
 
   // MARK: - Writing

@@ -10,11 +10,11 @@ import WebSocketTransport
 ///
 /// A reader that does not keep up is not waited for: while more than the high watermark waits for it,
 /// `ReaderPace` says what becomes of messages.
-final class LiveConnection: WebSocketDelegate, LiveReader {
+final class LiveConnection: WebSocketDelegate, PacedReader {
   let services: LinkServices
   private var connection: WebSocketConnection?
-  private var reader: ReaderID?
-  private var pace = ReaderPace()
+  private(set) var reader: ReaderID?
+  var pace = ReaderPace()
   private var patience = ReaderPatience()
   private lazy var patienceTimer = CallbackTimer { [weak self] _ in self?.lookAtProgress() }
 
@@ -71,68 +71,19 @@ final class LiveConnection: WebSocketDelegate, LiveReader {
 
   // MARK: - From the hub
 
+  var isReady: Bool { connection?.isWritable ?? false }
+
   func deliver(_ message: LiveMessage) {
     _ = connection?.send(text: message.rpc)
   }
 
-  func deliver(_ message: SharedMessage, of feed: FeedID) {
-    guard let connection else { return }
-    // What has no rows is rare, and rows make no sense without it.
-    if let span = message.message.span, pace.isBehind(feed) || !connection.isWritable {
-      pace.miss(span, amends: message.message.amends, of: feed)
-      return goOn()
-    }
-    _ = connection.send(message.prepared)
+  func send(_ message: SharedMessage) {
+    _ = connection?.send(message.prepared)
   }
-
-  func deliver(_ message: SharedMessage, about device: DeviceID) {
-    guard let connection else { return }
-    guard connection.isWritable else { return pace.miss(CollectionOfOne(device)) }
-    _ = connection.send(message.prepared)
-  }
-
-  func askWhenReady(_ feed: FeedID) {
-    pace.want(feed)
-    goOn()
-  }
-
-  func owe(_ devices: [DeviceID]) {
-    pace.miss(devices)
-    goOn()
-  }
-
-  func left(_ feed: FeedID) { pace.leave(feed) }
 
   func close(code: UInt16, reason: String) {
     connection?.close(code: code, reason: reason)
   }
-
-  /// Does what waits, for as long as the reader takes it.
-  private func goOn() {
-    guard let reader else { return }
-    let hub = services.hub
-    while let connection, connection.isWritable, let action = pace.next() {
-      switch action {
-      case .goOn(let feed, let gap, let newest):
-        if let gap { deliver(LiveMessage.slowReader(feed, gap)) }
-        if newest, let message = services.readers.newest(of: feed, for: reader) {
-          _ = connection.send(message.prepared)
-        }
-      case .step(let feed):
-        Task { await hub.goOn(reader, feed: feed) }
-      case .tell(let devices):
-        let readers = services.readers
-        // The rest is told once these are on their way.
-        Task {
-          await hub.tell(reader, of: devices)
-          readers.nudge(reader)
-        }
-        return
-      }
-    }
-  }
-
-  func nudge() { goOn() }
 
   private func taken(_ connection: WebSocketConnection) -> UInt64 {
     connection.counters.wireBytesOut &- UInt64(connection.bufferedBytes)

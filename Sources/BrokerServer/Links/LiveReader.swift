@@ -22,6 +22,71 @@ protocol LiveReader: AnyObject {
   func close(code: UInt16, reason: String)
 }
 
+/// A reader that is not waited for: what it does not take in time is left out, as `ReaderPace` says.
+/// The same over a WebSocket and in a stream of events; loop-bound.
+protocol PacedReader: LiveReader {
+  var services: LinkServices { get }
+  var reader: ReaderID? { get }
+  var pace: ReaderPace { get set }
+  /// Whether it takes more: its connection is open, and not too much waits for it.
+  var isReady: Bool { get }
+  /// Sends a message that others get too, whatever waits.
+  func send(_ message: SharedMessage)
+}
+
+extension PacedReader {
+  func deliver(_ message: SharedMessage, of feed: FeedID) {
+    // What has no rows is rare, and rows make no sense without it.
+    if let span = message.message.span, pace.isBehind(feed) || !isReady {
+      pace.miss(span, amends: message.message.amends, of: feed)
+      return goOn()
+    }
+    send(message)
+  }
+
+  func deliver(_ message: SharedMessage, about device: DeviceID) {
+    guard isReady else { return pace.miss(CollectionOfOne(device)) }
+    send(message)
+  }
+
+  func askWhenReady(_ feed: FeedID) {
+    pace.want(feed)
+    goOn()
+  }
+
+  func owe(_ devices: [DeviceID]) {
+    pace.miss(devices)
+    goOn()
+  }
+
+  func left(_ feed: FeedID) { pace.leave(feed) }
+
+  func nudge() { goOn() }
+
+  /// Does what waits, for as long as the reader takes it.
+  func goOn() {
+    guard let reader else { return }
+    let hub = services.hub
+    while isReady, let action = pace.next() {
+      switch action {
+      case .goOn(let feed, let gap, let newest):
+        if let gap { deliver(LiveMessage.slowReader(feed, gap)) }
+        if newest, let message = services.readers.newest(of: feed, for: reader) { send(message) }
+      case .step(let feed):
+        Task { await hub.goOn(reader, feed: feed) }
+      case .tell(let devices):
+        let readers = services.readers
+        // The rest is told once these are on their way.
+        Task {
+          await hub.tell(reader, of: devices)
+          readers.nudge(reader)
+        }
+        return
+      }
+    }
+  }
+}
+
 extension Channel {
   /// Has the kernel keep 128 KiB for a reader, which it doubles for its own needs, and not the megabytes
   /// that it would give one that is slow: what is older when it is read is no use. Call on the loop.
