@@ -144,6 +144,29 @@ struct DeviceRegistryTests {
     #expect(!registry.isKnown("pi-8"))
   }
 
+  @Test("Since when and why a device is offline is what it was before the broker restarted")
+  func departures() throws {
+    let (gone, here, quiet) = (try DeviceID("gone"), try DeviceID("here"), try DeviceID("quiet"))
+    let registry = DeviceRegistry(
+      [
+        StoredDevice(
+          id: gone, labels: [:], agent: nil, lastSeen: now,
+          departure: StoredDevice.Departure(at: now, cause: .dropped)),
+        StoredDevice(id: here, labels: [:], agent: nil, lastSeen: now),
+        StoredDevice(id: quiet, labels: [:], agent: nil, lastSeen: now + .seconds(90)),
+      ], lastReceived: now + .seconds(60))
+    #expect(registry[gone]?.since == now)
+    #expect(registry[gone]?.cause == .dropped)
+    #expect(registry[here]?.since == now + .seconds(60))
+    #expect(registry[here]?.cause == .brokerStarted)
+    #expect(registry[quiet]?.since == now + .seconds(90))
+  }
+
+  @Test("Each cause has words of its own")
+  func causes() {
+    #expect(Set(LinkEndCause.allCases.map(\.words)).count == LinkEndCause.allCases.count)
+  }
+
   @Test("Operators' labels stand over the device's own, and outlive its next hello")
   func operatorLabels() throws {
     let device = try DeviceID("pi-7")

@@ -17,8 +17,17 @@ extension EndToEndTests {
         let acked = try await device.report("150 acked", of: CounterReport.self) { report in
           report.acked.flatMap { $0 >= 150 ? $0 : nil }
         }
+        let killed = Date().timeIntervalSince1970
         broker.run.send(SIGKILL)
         #expect(try await broker.run.end() == .signal(SIGKILL))
+
+        // An instant ago, and not since it came: the store knows when it last took readings.
+        let looked = try await workspace.startBroker("broker-between", port: try FreePort.pick())
+        let state = try await looked.state(of: "counter")
+        #expect(state?.cause == "brokerStarted")
+        #expect(abs((state?.since ?? 0) - killed) < 1)
+        looked.run.send(SIGKILL)
+        try await looked.run.end()
 
         let again = try await workspace.startBroker("broker-again", port: port)
         // What was acked before the kill is there before the device has said anything new: it
@@ -86,7 +95,9 @@ extension EndToEndTests {
         let values = try await again.readings(of: "counter", device: "counter").map(\.value)
         #expect(values.count >= acked)
         #expect(values == (1...max(1, values.count)).map(Double.init))
-        #expect(try await again.state(of: "counter")?.state == "offline")
+        let state = try await again.state(of: "counter")
+        #expect(state?.state == "offline")
+        #expect(state?.cause == "brokerStopped")
       }
     }
 

@@ -46,7 +46,8 @@ struct SampleStoreContractTests {
     batch.devices = [
       StoredDevice(
         id: fixture.pi, labels: ["site": "lab"], agent: Software(name: "a", version: "2"),
-        lastSeen: fixture.start)
+        lastSeen: fixture.start,
+        departure: StoredDevice.Departure(at: fixture.start, cause: .silent))
     ]
     batch.gaps = [
       StoredGap(
@@ -61,6 +62,7 @@ struct SampleStoreContractTests {
     #expect(contents.lastCommit == CommitNumber(1))
     #expect(contents.series == batch.newSeries)
     #expect(contents.devices == batch.devices)
+    #expect(contents.lastReceived == batch.received)
     #expect(try await second.history(raw()).rows.map(\.values) == [[20], [21]])
     #expect(
       try await second.ackedRanges(device: fixture.pi, epoch: "e1") == SequenceRanges(upTo: 2))

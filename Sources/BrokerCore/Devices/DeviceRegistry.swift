@@ -14,16 +14,22 @@ package final class DeviceRegistry: Sendable {
   private let twins: TwinWatch.Policy
   private let changed: @Sendable (DeviceStatus) -> Void
 
-  /// Starts with what the store remembers, all of it offline. `changed` is told of every change of
-  /// presence or labels, under no lock.
+  /// Starts with what the store remembers, all of it offline: since its last link ended, or, where the
+  /// broker ended first, since `lastReceived`, when the store last took readings. `changed` is told of
+  /// every change of presence or labels, under no lock.
   package init(
-    _ known: [StoredDevice] = [], twins: TwinWatch.Policy = TwinWatch.Policy(),
+    _ known: [StoredDevice] = [], lastReceived: Timestamp? = nil,
+    twins: TwinWatch.Policy = TwinWatch.Policy(),
     changed: @escaping @Sendable (DeviceStatus) -> Void = { _ in }
   ) {
     var entries: [DeviceID: DeviceEntry] = [:]
     for device in known {
+      let departure =
+        device.departure
+        ?? StoredDevice.Departure(
+          at: max(device.lastSeen, lastReceived ?? device.lastSeen), cause: .brokerStarted)
       var status = DeviceStatus(
-        device: device.id, presence: .offline, since: device.lastSeen, cause: .brokerStarted,
+        device: device.id, presence: .offline, since: departure.at, cause: departure.cause,
         labels: device.labels, agent: device.agent, link: nil)
       status.operatorLabels = device.operatorLabels
       entries[device.id] = DeviceEntry(

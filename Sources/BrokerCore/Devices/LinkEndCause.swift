@@ -25,7 +25,7 @@ package enum LinkEndCause: String, CaseIterable, Sendable {
   case brokerStopped
   /// The broker failed.
   case internalError
-  /// There was none: the device has not been here since the broker started.
+  /// The broker ended without being able to say so, and the device has not been here since.
   case brokerStarted
 
   /// What a close of the broker's own means.

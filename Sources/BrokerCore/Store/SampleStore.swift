@@ -70,12 +70,18 @@ package struct StoreContents: Sendable {
   package var series: [Series]
   /// Every device ever seen.
   package var devices: [StoredDevice]
+  /// When the newest readings came that are not folded yet; nil where there are none.
+  package var lastReceived: Timestamp?
 
   /// Names all parts.
-  package init(lastCommit: CommitNumber, series: [Series], devices: [StoredDevice]) {
+  package init(
+    lastCommit: CommitNumber, series: [Series], devices: [StoredDevice],
+    lastReceived: Timestamp? = nil
+  ) {
     self.lastCommit = lastCommit
     self.series = series
     self.devices = devices
+    self.lastReceived = lastReceived
   }
 }
 
@@ -87,17 +93,35 @@ package struct StoredDevice: Hashable, Sendable {
   package var labels: [String: String]
   /// The agent's name and version, from its last `hello`.
   package var agent: Software?
-  /// When the broker last heard of it.
+  /// When its last link began or ended.
   package var lastSeen: Timestamp
+  /// When and why its last link ended; nil where it has one, or had one when the broker ended without
+  /// being able to say so.
+  package var departure: Departure?
   /// The labels that operators have set; read by `open`, written by `IngestBatch.operatorLabels`
   /// alone.
   package var operatorLabels: [String: String]
 
+  /// The end of a device's last link.
+  package struct Departure: Hashable, Sendable {
+    /// When.
+    package var at: Timestamp
+    /// Why.
+    package var cause: LinkEndCause
+
+    /// Names both.
+    package init(at: Timestamp, cause: LinkEndCause) {
+      self.at = at
+      self.cause = cause
+    }
+  }
+
   /// Names all parts.
   package init(
     id: DeviceID, labels: [String: String], agent: Software?, lastSeen: Timestamp,
-    operatorLabels: [String: String] = [:]
+    operatorLabels: [String: String] = [:], departure: Departure? = nil
   ) {
+    self.departure = departure
     self.operatorLabels = operatorLabels
     self.id = id
     self.labels = labels

@@ -1,4 +1,6 @@
+import BrokerCore
 import NIOCore
+import TelemetryModel
 
 /// The dashboard's files, built into the program (`.embedInCode` in Package.swift).
 enum DashboardAssets {
@@ -8,6 +10,7 @@ enum DashboardAssets {
   static let all = [
     DashboardAsset("dashboard.css", "text/css; charset=utf-8", PackageResources.dashboard_css),
     DashboardAsset("icon.svg", "image/svg+xml", PackageResources.icon_svg),
+    script("causes.js", causes),
     script("chart-card.js", PackageResources.chart_card_js),
     script("chart.js", PackageResources.chart_js),
     script("dashboard.js", PackageResources.dashboard_js),
@@ -19,6 +22,19 @@ enum DashboardAssets {
     script("live-link.js", PackageResources.live_link_js),
     script("series.js", PackageResources.series_js),
   ]
+
+  /// The words for each cause of a link's end, so that there is one table of them.
+  private static var causes: [UInt8] {
+    var json = JSONWriter()
+    json.object { json in
+      for cause in LinkEndCause.allCases {
+        json.key(cause.rawValue)
+        json.write(cause.words)
+      }
+    }
+    return Array("/** Why a device is offline, by the cause's name on the wire. */\n".utf8)
+      + Array("export const causeWords = ".utf8) + json.bytes + Array(";\n".utf8)
+  }
 
   private static func script(_ name: String, _ bytes: [UInt8]) -> DashboardAsset {
     DashboardAsset(name, "text/javascript; charset=utf-8", bytes)

@@ -222,6 +222,7 @@ extension DeviceRegistry.Attachment {
 extension StoredDevice {
   fileprivate init(_ status: DeviceStatus, lastSeen: Timestamp) {
     self.init(
-      id: status.device, labels: status.ownLabels, agent: status.agent, lastSeen: lastSeen)
+      id: status.device, labels: status.ownLabels, agent: status.agent, lastSeen: lastSeen,
+      departure: status.cause.map { Departure(at: status.since, cause: $0) })
   }
 }

@@ -44,7 +44,9 @@ struct BrokerParts: Sendable {
     let (presence, changes) = AsyncStream<DeviceStatus>.makeStream()
     self.presence = presence
     presenceEnds = { changes.finish() }
-    registry = DeviceRegistry(contents.devices) { changes.yield($0) }
+    registry = DeviceRegistry(contents.devices, lastReceived: contents.lastReceived) {
+      changes.yield($0)
+    }
     readers = LiveReaders(loops: loops)
     let hub = LiveHub(
       store: store, lastCommit: contents.lastCommit, catalog: catalog, registry: registry,

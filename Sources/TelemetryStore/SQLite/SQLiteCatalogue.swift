@@ -25,8 +25,23 @@ enum SQLiteCatalogue {
         id: try DeviceID(row["id"]), labels: try decodeLabels(row["labels"]),
         agent: name.map { Software(name: $0, version: row["agentVersion"] ?? "") },
         lastSeen: Timestamp(microseconds: row["lastSeen"]),
-        operatorLabels: try decodeLabels(row["operatorLabels"]))
+        operatorLabels: try decodeLabels(row["operatorLabels"]), departure: departure(row))
     }
+  }
+
+  // A cause of which this program knows nothing says no more than that the device went.
+  private static func departure(_ row: Row) -> StoredDevice.Departure? {
+    guard let since: Int64 = row["offlineSince"] else { return nil }
+    let cause: String? = row["offlineCause"]
+    return StoredDevice.Departure(
+      at: Timestamp(microseconds: since),
+      cause: cause.flatMap(LinkEndCause.init(rawValue:)) ?? .brokerStarted)
+  }
+
+  /// When the newest readings came that are not folded yet.
+  static func lastReceived(_ db: Database) throws -> Timestamp? {
+    try Int64.fetchOne(db, sql: "SELECT received FROM journal ORDER BY number DESC LIMIT 1")
+      .map(Timestamp.init(microseconds:))
   }
 
   static func ackedRanges(

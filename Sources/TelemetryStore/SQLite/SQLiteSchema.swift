@@ -49,6 +49,14 @@ enum SQLiteSchema {
     migrator.registerMigration("rollouts") { db in
       try db.execute(sql: rolloutTables)
     }
+    migrator.registerMigration("when and why devices went") { db in
+      try db.execute(
+        sql: """
+          ALTER TABLE device ADD COLUMN offlineSince INTEGER;
+          ALTER TABLE device ADD COLUMN offlineCause TEXT;
+          UPDATE device SET offlineSince = lastSeen;
+          """)
+    }
     return migrator
   }
 

@@ -107,7 +107,8 @@ package final class SQLiteStore: SampleStore {
         return StoreContents(
           lastCommit: try SQLiteProgress.lastCommit(db),
           series: try SQLiteCatalogue.series(db),
-          devices: try SQLiteCatalogue.devices(db))
+          devices: try SQLiteCatalogue.devices(db),
+          lastReceived: try SQLiteCatalogue.lastReceived(db))
       }
     }
     if configuration.maintainsItself { startMaintenance() }

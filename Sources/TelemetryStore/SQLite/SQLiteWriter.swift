@@ -22,14 +22,18 @@ enum SQLiteWriter {
   private static func write(_ devices: [StoredDevice], to db: Database) throws {
     let statement = try db.cachedStatement(
       sql: """
-        INSERT INTO device (id, labels, agentName, agentVersion, lastSeen) VALUES (?, ?, ?, ?, ?)
+        INSERT INTO device
+          (id, labels, agentName, agentVersion, lastSeen, offlineSince, offlineCause)
+          VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (id) DO UPDATE SET labels = excluded.labels, agentName = excluded.agentName,
-          agentVersion = excluded.agentVersion, lastSeen = excluded.lastSeen
+          agentVersion = excluded.agentVersion, lastSeen = excluded.lastSeen,
+          offlineSince = excluded.offlineSince, offlineCause = excluded.offlineCause
         """)
     for device in devices {
       try statement.execute(arguments: [
         device.id.string, SQLiteCatalogue.encode(device.labels), device.agent?.name,
         device.agent?.version, device.lastSeen.microseconds,
+        device.departure?.at.microseconds, device.departure?.cause.rawValue,
       ])
     }
   }

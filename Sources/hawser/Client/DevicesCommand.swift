@@ -1,4 +1,5 @@
 import ArgumentParser
+import BrokerCore
 import Glibc
 import TelemetryModel
 
@@ -40,13 +41,18 @@ struct DevicesCommand: AsyncParsableCommand {
     for line in DevicesCommand.table(devices, now: WatchScreen.wallClock()) { Output.line(line) }
   }
 
+  // A newer broker may know causes that this program does not.
+  private static func words(_ cause: String) -> String {
+    LinkEndCause(rawValue: cause)?.words ?? cause
+  }
+
   /// The list for people.
   static func table(_ devices: [JSONValue], now: Timestamp) -> [String] {
     guard !devices.isEmpty else { return ["There are no such devices."] }
     var rows = [["DEVICE", "STATE", "FOR", "LINK", "ADDRESS", "AGENT", "LABELS"]]
     for device in devices {
       let state = device["state"]?.string ?? "-"
-      let cause = device["cause"]?.string.map { " (\($0))" } ?? ""
+      let cause = device["cause"]?.string.map { " (\(words($0)))" } ?? ""
       let since = device["since"]?.number.map { now - Timestamp(seconds: $0) }
       let agent = device["agent"].flatMap { agent in
         agent["name"]?.string.map { "\($0) \(agent["version"]?.string ?? "")" }
