@@ -19,6 +19,7 @@ final class LogStore: SampleStore {
   private struct State {
     var last = CommitNumber(0)
     var log: [(commit: CommitNumber, sample: Sample)] = []
+    var texts: [(commit: CommitNumber, text: TextSample)] = []
   }
 
   private let state = Mutex(State())
@@ -29,6 +30,7 @@ final class LogStore: SampleStore {
     state.withLock { state in
       state.last = batch.commit
       state.log += batch.samples.map { (batch.commit, $0) }
+      state.texts += batch.texts.map { (batch.commit, $0) }
     }
   }
 
@@ -37,9 +39,12 @@ final class LogStore: SampleStore {
 
   func samples() -> [Sample] { state.withLock { $0.log.map(\.sample) } }
 
-  func has(_ sample: Sample) -> Bool {
+  func texts() -> [TextSample] { state.withLock { $0.texts.map(\.text) } }
+
+  func has(_ series: SeriesID, at time: Timestamp) -> Bool {
     state.withLock {
-      $0.log.contains { $0.sample.series == sample.series && $0.sample.time == sample.time }
+      $0.log.contains { $0.sample.series == series && $0.sample.time == time }
+        || $0.texts.contains { $0.text.series == series && $0.text.time == time }
     }
   }
 
@@ -92,21 +97,36 @@ final class LogStore: SampleStore {
         }, next: nil)
     }
     let folded = foldedThrough.withLock { $0 }
-    let (last, log) = state.withLock { ($0.last, $0.log) }
+    let (last, log, texts) = state.withLock { ($0.last, $0.log, $0.texts) }
     let since = request.sinceCommit.map { max($0, folded) }
     let wanted = Set(request.series)
-    var rows = log.filter { commit, sample in
-      wanted.contains(sample.series) && sample.time >= request.from && sample.time < request.to
+    func isWanted(_ commit: CommitNumber, _ series: SeriesID, _ time: Timestamp) -> Bool {
+      wanted.contains(series) && time >= request.from && time < request.to
         && (since.map { commit > $0 } ?? true)
         && (request.throughCommit.map { commit <= $0 } ?? true)
-    }.map { HistoryRow(series: $0.sample.series, time: $0.sample.time, values: [$0.sample.value]) }
+    }
+    var rows = log.filter { isWanted($0.commit, $0.sample.series, $0.sample.time) }.map {
+      HistoryRow(series: $0.sample.series, time: $0.sample.time, values: [$0.sample.value])
+    }
+    if request.withTexts {
+      rows += texts.filter { isWanted($0.commit, $0.text.series, $0.text.time) }.map {
+        HistoryRow(
+          series: $0.text.series, time: $0.text.time, values: [nil], text: $0.text.value)
+      }
+    }
     rows.sort { ($0.series, $0.time) < ($1.series, $1.time) }
     if let after = request.after {
       rows.removeAll { ($0.series, $0.time) <= (after.series, after.time) }
     }
     var next: HistoryPosition?
-    if rows.count > request.limitRows {
-      rows.removeSubrange(request.limitRows...)
+    var bytes = 0
+    let tooLong = rows.firstIndex { row in
+      bytes += row.text?.byteCount ?? 0
+      return bytes > request.limitTextBytes
+    }
+    let end = min(request.limitRows, tooLong.map { $0 + 1 } ?? rows.count)
+    if rows.count > end {
+      rows.removeSubrange(end...)
       next = rows.last.map { .init(series: $0.series, time: $0.time, repeats: 1) }
     }
     return HistoryPage(commit: last, rows: rows, next: next, completeSince: since)

@@ -63,7 +63,7 @@ struct LiveHubSeamTests {
 /// One play: a hub on a store in memory, with a clock that is moved by hand.
 private actor LivePlay {
   struct Seen {
-    var values: [WindowTable.Key: [Double]] = [:]
+    var values: [WindowTable.Key: [JSONValue]] = [:]
     var twice: [WindowTable.Key] = []
     var gaps: [String] = []
     var cursor: String?
@@ -154,12 +154,19 @@ private actor LivePlay {
       let time = clock.now - age
       let unique = Timestamp(
         microseconds: time.microseconds / 1_000 * 1_000 + commit * 7 % 1_000)
-      let sample = Sample(
-        series: id, time: unique, value: Double(Int.random(in: 1...9, using: &random)))
-      guard !store.has(sample), !batch.samples.contains(where: { $0.isSame(as: sample) }) else {
-        continue
+      guard !store.has(id, at: unique), !batch.has(id, at: unique) else { continue }
+      let number = Int.random(in: 1...9, using: &random)
+      switch Int.random(in: 0..<6, using: &random) {
+      case 0:
+        // Some as long as many numbers, some longer than a message is to be.
+        let text = String(repeating: "\(number) \"", count: number * number * 4)
+        batch.texts.append(TextSample(series: id, time: unique, value: .string(text)))
+      case 1:
+        batch.texts.append(
+          TextSample(series: id, time: unique, value: .data([0, 255, UInt8(number)])))
+      default:
+        batch.samples.append(Sample(series: id, time: unique, value: Double(number)))
       }
-      batch.samples.append(sample)
     }
     store.append(batch)
     if Bool.random(using: &random) { await Task.yield() }
@@ -227,7 +234,7 @@ private actor LivePlay {
         series: SeriesID(Int64(series)), start: Timestamp(seconds: time))
       let amends = content?["amends"]?.bool == true
       if seen.values[key] != nil, !amends { seen.twice.append(key) }
-      seen.values[key] = columns.dropFirst(2).map { $0.number ?? .nan }
+      seen.values[key] = Array(columns.dropFirst(2))
     }
     if let cursor = content?["cursor"]?.string { seen.cursor = cursor }
   }
@@ -235,11 +242,20 @@ private actor LivePlay {
   func assembled() -> [Seen] { seen }
 
   /// What the store has, and before when windows are compared.
-  func expected() async -> ([WindowTable.Key: [Double]], Timestamp?) {
-    var values: [WindowTable.Key: [Double]] = [:]
+  func expected() async -> ([WindowTable.Key: [JSONValue]], Timestamp?) {
+    var values: [WindowTable.Key: [JSONValue]] = [:]
     guard subscription.resolution != .raw else {
       for sample in store.samples() {
-        values[.init(series: sample.series, start: sample.time)] = [sample.value]
+        values[.init(series: sample.series, start: sample.time)] = [.number(sample.value)]
+      }
+      for text in store.texts() {
+        let value: JSONValue =
+          switch text.value {
+          case .string(let text): .string(text)
+          // Three bytes are four letters of base64url; the last of them counts from A.
+          case .data(let data): ["vd": .string("AP8" + String(UnicodeScalar(65 + data[2])))]
+          }
+        values[.init(series: text.series, start: text.time)] = [value]
       }
       return (values, nil)
     }
@@ -256,15 +272,16 @@ private actor LivePlay {
     }
     for entry in entries {
       values[.init(series: entry.series, start: entry.start)] = subscription.functions.map {
-        entry.summary.value(of: $0) ?? .nan
+        entry.summary.value(of: $0).map { .number($0) } ?? .null
       }
     }
     return (values, frontier)
   }
 }
 
-extension Sample {
-  fileprivate func isSame(as other: Sample) -> Bool {
-    series == other.series && time == other.time
+extension CommittedBatch {
+  fileprivate func has(_ series: SeriesID, at time: Timestamp) -> Bool {
+    samples.contains { $0.series == series && $0.time == time }
+      || texts.contains { $0.series == series && $0.time == time }
   }
 }

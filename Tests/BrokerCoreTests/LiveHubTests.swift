@@ -47,23 +47,29 @@ struct LiveHubTests {
     }
 
     func commit(_ device: String, _ metric: String, _ values: [(Timestamp, Double)]) async throws {
+      try await commit { batch in
+        let id: SeriesID
+        switch catalog.resolve(
+          device: try DeviceID(device), metric: try MetricName(metric), unit: nil)
+        {
+        case .known(let known): id = known
+        case .added(let new):
+          id = new.id
+          batch.newSeries = [new]
+        case .unitChanged: return
+        }
+        batch.samples = values.map { Sample(series: id, time: $0.0, value: $0.1) }
+      }
+    }
+
+    func commit(_ fill: (inout CommittedBatch) throws -> Void) async throws {
       let number = commits.withLock { number in
         number += 1
         return number
       }
       var batch = CommittedBatch(
         commit: CommitNumber(number), samples: [], newSeries: [], gaps: [])
-      let id: SeriesID
-      switch catalog.resolve(
-        device: try DeviceID(device), metric: try MetricName(metric), unit: nil)
-      {
-      case .known(let known): id = known
-      case .added(let new):
-        id = new.id
-        batch.newSeries = [new]
-      case .unitChanged: return
-      }
-      batch.samples = values.map { Sample(series: id, time: $0.0, value: $0.1) }
+      try fill(&batch)
       store.append(batch)
       await hub.committed(batch)
     }
@@ -114,6 +120,108 @@ struct LiveHubTests {
     // In steps, so that none of them takes much memory.
     #expect(stage.outlet.steps > 3)
     #expect(told.allSatisfy { ($0.content["rows"]?.array?.count ?? 0) <= 50 })
+  }
+
+  /// Texts of one device, committed at once.
+  private func commit(
+    _ texts: [(metric: String, time: Timestamp, value: TextSample.Value)], to stage: Stage
+  ) async throws {
+    try await stage.commit { batch in
+      for text in texts {
+        let series: SeriesID
+        switch stage.catalog.resolve(
+          device: try DeviceID("d1"), metric: try MetricName(text.metric), unit: nil)
+        {
+        case .known(let known): series = known
+        case .added(let new):
+          series = new.id
+          batch.newSeries.append(new)
+        case .unitChanged: continue
+        }
+        batch.texts.append(TextSample(series: series, time: text.time, value: text.value))
+      }
+    }
+  }
+
+  @Test("Texts and data are told among numbers, history first, and no windows are made of them")
+  func texts() async throws {
+    let stage = try Stage(at: start)
+    try await commit(
+      [("door", start - .seconds(9), .string("shut")), ("tag", start - .seconds(8), .data([251]))],
+      to: stage)
+    let reader = await stage.subscribe(raw, since: .time(start - .seconds(60)))
+    let windows = await stage.subscribe(
+      Subscription(query: SeriesQuery(), resolution: .s1, functions: [.count]),
+      since: .time(start - .seconds(60)))
+    try await stage.commit("d1", "m", [(start, 1.5)])
+    try await commit([("door", start, .string("open \"now\"\n"))], to: stage)
+    await stage.pass(.seconds(2))
+    let rows = stage.told(reader).flatMap { $0.content["rows"]?.array ?? [] }
+    let values = rows.compactMap { $0.array?.last }
+    #expect(values == ["shut", ["vd": "-w"], 1.5, "open \"now\"\n"])
+    #expect(stage.rows(windows).count == 1)
+  }
+
+  @Test("Long texts are told in more messages, and steps have fewer of them")
+  func longTexts() async throws {
+    var limits = LiveLimits()
+    limits.stepRows = 50
+    limits.messageValues = 200
+    let stage = try Stage(at: start, limits: limits)
+    // Each as much as twenty numbers.
+    let text = String(repeating: "x", count: 19 * HistoryRow.textBytes)
+    func texts(_ range: Range<Int>) -> [(String, Timestamp, TextSample.Value)] {
+      range.map { ("m", start - .seconds(300 - $0), .string(text)) }
+    }
+    try await commit(texts(0..<200), to: stage)
+    let reader = await stage.subscribe(raw, since: .time(start - .seconds(400)))
+    try await commit(texts(200..<300), to: stage)
+    let times = stage.rows(reader).map { $0[1] }
+    #expect(times == (0..<300).map { (start - .seconds(300 - $0)).seconds })
+    #expect(stage.outlet.steps > 20)
+    let rows = stage.told(reader).map { $0.content["rows"]?.array?.count ?? 0 }
+    #expect(rows.allSatisfy { $0 <= 5 }, "\(rows)")
+  }
+
+  @Test(
+    "A moment that has more than a step is read series by series, and what has too much is told")
+  func longMoment() async throws {
+    var limits = LiveLimits()
+    limits.stepRows = 10
+    let stage = try Stage(at: start, limits: limits)
+    let text = String(repeating: "x", count: 30 * HistoryRow.textBytes)
+    let moment = start - .seconds(20)
+    try await commit((1...9).map { ("m\($0)", moment, .string(text)) }, to: stage)
+    try await commit((1...9).map { _ in ("m9", moment, .string(text)) }, to: stage)
+    try await commit([("m1", start, .string("last"))], to: stage)
+    let early = Since.time(start - .seconds(60))
+    for since in [early, .cursor(Cursor(commit: CommitNumber(1), frontier: start))] {
+      let reader = await stage.subscribe(raw, since: since)
+      let told = stage.told(reader)
+      let rows = stage.rows(reader)
+      let isWhole = since == early
+      #expect(rows.map { $0[0] } == (isWhole ? [1, 2, 3, 4, 5, 6, 7, 8, 1] : [1]))
+      let gap = told.first { $0.method == "gap" }?.content
+      #expect(gap?["reason"]?.string == "more history than one subscription gets")
+      #expect(gap?["from"]?.number == moment.seconds && gap?["to"]?.number == moment.seconds)
+      await stage.hub.remove(reader)
+    }
+  }
+
+  @Test("What waits for its turn is said early where it is much")
+  func waiting() async throws {
+    var limits = LiveLimits()
+    limits.waitingRows = 10
+    let stage = try Stage(at: start, limits: limits)
+    let reader = await stage.subscribe(
+      Subscription(query: SeriesQuery(), resolution: .raw, functions: [], maxRate: 0.01))
+    func said() -> Int { stage.rows(reader).count }
+    try await stage.commit("d1", "m", [(start, 0)])
+    #expect(said() == 1)
+    try await stage.commit("d1", "m", (1...8).map { (start + .milliseconds($0), 1) })
+    #expect(said() == 1)
+    try await stage.commit("d1", "m", [(start + .seconds(1), 2), (start + .seconds(2), 2)])
+    #expect(said() == 11)
   }
 
   @Test("Long histories come in steps, in the order of time, whole")
@@ -168,6 +276,27 @@ struct LiveHubTests {
       })
     try await stage.commit("d1", "m", [(start, 2)])
     #expect(stage.rows(reader).map { $0[2] } == [2])
+  }
+
+  @Test(
+    "Cursors of other subscriptions are followed as far as they mean anything",
+    arguments: ["0-0-0-0", "1-1799999990500000", "0-1799999990500000-1-1", "1-1799999990000000-9"],
+    [Resolution.raw, .s1, .s10])
+  func otherCursors(_ text: String, _ resolution: Resolution) async throws {
+    let stage = try Stage(at: start)
+    try await stage.commit("d1", "m", [(start - .milliseconds(9_400), 1)])
+    await stage.pass(.seconds(1))
+    let reader = await stage.subscribe(
+      Subscription(query: SeriesQuery(), resolution: resolution, functions: [.last]),
+      since: .cursor(try #require(Cursor(text))))
+    #expect(await stage.hub.counts == (feeds: 1, readers: 1))
+    try await stage.commit("d1", "m", [(stage.now, 2)])
+    await stage.pass(.seconds(20))
+    let values = stage.rows(reader).compactMap(\.last)
+    // What was committed before is seen where the cursor says that it was: as a reading, or in a window.
+    let hasSeen = text.hasPrefix("1-") && (resolution == .raw || text.hasSuffix("-9"))
+    #expect(values.last == 2)
+    #expect(resolution == .s10 || values.contains(1) == !hasSeen, "\(values)")
   }
 
   @Test("New series and devices that match join by themselves, others do not")

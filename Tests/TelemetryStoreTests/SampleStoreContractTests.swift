@@ -137,18 +137,24 @@ struct SampleStoreContractTests {
       if case .string(let text) = row.text { return "text \(text)" }
       return "\(Int(row.values[0] ?? -1))"
     }
-    for (limit, last) in [(1, 12), (3, 7), (1_000, 12), (1_000, 4)] as [(Int, Int64)] {
+    for (limit, bytes, last) in [
+      (1, .max, 12), (3, .max, 7), (1_000, .max, 12), (1_000, .max, 4), (1_000, 0, 12), (7, 9, 12),
+    ] as [(Int, Int, Int64)] {
       var rows: [String] = []
       var request = raw(limit: limit, throughCommit: CommitNumber(last))
       request.withTexts = true
+      request.limitTextBytes = bytes
       repeat {
         let page = try await store.history(request)
         rows += page.rows.map(said)
+        // Nothing stands behind the text that is one too many.
+        let lengths = page.rows.dropLast().map { $0.text?.byteCount ?? 0 }
+        #expect(lengths.reduce(0, +) <= bytes)
         request.after = page.next
       } while request.after != nil
       let expected = right.filter { $0.commit <= last }
         .map { $0.isText ? "text \($0.place)" : "\($0.place)" }
-      #expect(rows == expected, "limit \(limit), commit \(last)")
+      #expect(rows == expected, "limit \(limit), \(bytes) bytes, commit \(last)")
     }
     #expect(try await store.history(raw()).rows.allSatisfy { $0.text == nil })
   }

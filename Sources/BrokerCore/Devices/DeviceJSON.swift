@@ -135,7 +135,31 @@ package enum SeriesJSON {
     }
   }
 
-  /// `[series, time, value…]`; null where a function has no value.
+  /// What one of a row's columns says: null where a function has no value, a string for text, and
+  /// `{"vd": base64url}` for data, as SenML calls it.
+  @inline(__always)
+  package static func write(
+    _ value: Double?, _ text: TextSample.Value?, to json: inout JSONWriter
+  ) {
+    if let value { json.write(value) } else { write(text, to: &json) }
+  }
+
+  @inline(never)
+  private static func write(_ text: TextSample.Value?, to json: inout JSONWriter) {
+    switch text {
+    case .string(let text): json.write(text)
+    case .data(let data):
+      json.object { json in
+        var text: [UInt8] = []
+        Base64URL.encode(data, &text)
+        json.key("vd")
+        json.write(String(decoding: text, as: UTF8.self))
+      }
+    case nil: json.writeNull()
+    }
+  }
+
+  /// `[series, time, value…]`, values as ``write(_:_:to:)`` has them.
   package static func write(_ row: HistoryRow, to json: inout JSONWriter) {
     json.array { json in
       json.element()
@@ -144,7 +168,7 @@ package enum SeriesJSON {
       json.write(row.time)
       for value in row.values {
         json.element()
-        if let value { json.write(value) } else { json.writeNull() }
+        write(value, row.text, to: &json)
       }
     }
   }

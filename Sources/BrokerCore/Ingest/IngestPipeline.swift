@@ -155,8 +155,8 @@ package actor IngestPipeline {
     metrics.committed(assembly, took: began.duration(to: .now))
     await committed(
       CommittedBatch(
-        commit: lastCommit, samples: assembly.batch.samples, newSeries: assembly.batch.newSeries,
-        gaps: assembly.batch.gaps))
+        commit: lastCommit, samples: assembly.batch.samples, texts: assembly.batch.texts,
+        newSeries: assembly.batch.newSeries, gaps: assembly.batch.gaps))
     for change in contents.changes { change.done(true) }
     for refusal in assembly.refusals {
       logger.warning(
@@ -241,6 +241,8 @@ package struct CommittedBatch: Sendable {
   package var commit: CommitNumber
   /// Its readings, in order of arrival.
   package var samples: [Sample]
+  /// Its readings of text and bytes, in order of arrival.
+  package var texts: [TextSample]
   /// The series that it saw for the first time.
   package var newSeries: [Series]
   /// Packs given up or refused.
@@ -248,10 +250,12 @@ package struct CommittedBatch: Sendable {
 
   /// Names all parts.
   package init(
-    commit: CommitNumber, samples: [Sample], newSeries: [Series], gaps: [StoredGap]
+    commit: CommitNumber, samples: [Sample], texts: [TextSample] = [], newSeries: [Series],
+    gaps: [StoredGap]
   ) {
     self.commit = commit
     self.samples = samples
+    self.texts = texts
     self.newSeries = newSeries
     self.gaps = gaps
   }

@@ -43,7 +43,8 @@ package struct CatchUp: Sendable {
     return length * max(1, stepRows / max(1, series))
   }
 
-  /// Takes note of a step that was read up to a place and brought so many rows.
+  /// Takes note of a step that was read up to a place and brought so many rows of numbers, or as much
+  /// text.
   package mutating func stepped(to place: Cursor, rows: Int) {
     position = place
     // Where there is little, look further at once; where there is much, less far.
@@ -57,13 +58,15 @@ package struct CatchUp: Sendable {
   /// Goes to a place, whatever lies in between.
   package mutating func move(to place: Cursor) { position = place }
 
-  /// Makes the next step shorter because it would have too many rows; false where it is as short as can
-  /// be.
-  mutating func shorten(atLeast least: Int64) -> Bool {
-    guard strideMicroseconds > least else { return false }
-    strideMicroseconds = max(least, strideMicroseconds / 4)
+  /// Makes the next step shorter because it would have too many rows; false where it is one moment.
+  mutating func shorten() -> Bool {
+    guard strideMicroseconds > 1 else { return false }
+    strideMicroseconds = max(1, strideMicroseconds / 4)
     return true
   }
+
+  /// Has the next step cover so much time.
+  mutating func cover(_ span: Duration) { strideMicroseconds = max(1, span.wholeMicroseconds) }
 
   /// Whether to give up and go on in the present, now that the reader can take more. `frontier` is the
   /// present.

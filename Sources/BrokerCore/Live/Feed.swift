@@ -34,6 +34,8 @@ struct Feed {
   var reached: Cursor
   /// Readings, or windows of series, to be said.
   var rows: [HistoryRow] = []
+  /// How much more than a number each these are, in rows.
+  private var extraSize = 0
   /// Windows of groups to be said.
   var merged: GroupedWindows?
   /// Windows that have changed since they were said, as they are now.
@@ -81,6 +83,16 @@ struct Feed {
   }
 
   // MARK: - What comes in
+
+  /// One of its series has a reading of text or data.
+  mutating func take(_ text: TextSample) {
+    let row = HistoryRow(series: text.series, time: text.time, values: [nil], text: text.value)
+    extraSize += row.size - 1
+    rows.append(row)
+  }
+
+  /// How much waits to be said, in rows.
+  var waitingSize: Int { rows.count + extraSize + amended.count }
 
   /// A window of one of its series has closed.
   mutating func closed(_ entry: WindowStates.Entry) {
@@ -136,6 +148,8 @@ struct Feed {
     let length = subscription.resolution.length ?? .zero
     var fresh: [HistoryRow] = []
     swap(&fresh, &rows)
+    let size = fresh.count + extraSize
+    extraSize = 0
     if let entries = merged?.takeAll() { fresh = entries.map { row($0) } }
     fresh.sort { ($0.time, $0.series) < ($1.time, $1.series) }
     let changed = amended.values.sorted { ($0.time, $0.series) < ($1.time, $1.series) }
@@ -147,8 +161,8 @@ struct Feed {
     var partly = before
     if subscription.resolution == .raw { partly.through = after.commit }
     messages += LiveEncoding.updates(
-      id, rows: fresh, perMessage: limit, length: length, before: partly, after: after,
-      amends: false)
+      id, rows: fresh, size: size, perMessage: limit, length: length, before: partly,
+      after: after, amends: false)
     let said = Said(before: before, after: after, messages: messages)
     cursor = after
     keep(said)

@@ -38,17 +38,19 @@ enum LiveEncoding {
     }
   }
 
-  /// `update`: rows, in messages of at most `perMessage`. A reader that has read all of them is at
+  /// `update`: rows, in messages of at most `perMessage`, or of fewer where they are longer than numbers:
+  /// `size` is how much they are in rows of numbers. A reader that has read all of them is at
   /// `after`; one that stops in between is where the cursors say, if `isOrdered` (by time and then by
   /// series), and otherwise where it was `before`.
   static func updates(
-    _ feed: FeedID, rows: [HistoryRow], perMessage: Int, length: Duration,
+    _ feed: FeedID, rows: [HistoryRow], size: Int? = nil, perMessage: Int, length: Duration,
     before: Cursor, after: Cursor, amends: Bool, isOrdered: Bool = true
   ) -> [LiveMessage] {
     var messages: [LiveMessage] = []
     var rest = rows[...]
+    let areLong = size.map { $0 > rows.count } ?? false
     while !rest.isEmpty {
-      let part = rest.prefix(cut(rest, perMessage))
+      let part = rest.prefix(cut(rest, perMessage, areLong: areLong))
       rest = rest.dropFirst(part.count)
       var cursor = after
       if let next = rest.first {
@@ -69,9 +71,16 @@ enum LiveEncoding {
   }
 
   /// How many rows the next message has: never ends between rows that a cursor cannot tell apart.
-  private static func cut(_ rows: ArraySlice<HistoryRow>, _ limit: Int) -> Int {
-    guard rows.count > limit else { return rows.count }
-    var end = rows.startIndex + limit
+  private static func cut(_ rows: ArraySlice<HistoryRow>, _ limit: Int, areLong: Bool) -> Int {
+    var end = rows.startIndex + min(limit, rows.count)
+    if areLong {
+      var size = 0
+      let place = rows.firstIndex { row in
+        size += row.size
+        return size > limit
+      }
+      end = max(rows.startIndex + 1, place ?? rows.endIndex)
+    }
     while end < rows.endIndex, rows[end].time == rows[end - 1].time,
       rows[end].series == rows[end - 1].series
     {

@@ -13,6 +13,8 @@ struct LiveHistory: Sendable {
   struct Step {
     /// Ordered by time and then by series.
     var rows: [HistoryRow] = []
+    /// How much they are, in rows of numbers.
+    var size = 0
     /// Where a reader is that has read them.
     var place: Cursor
     var lost: Lost?
@@ -49,7 +51,7 @@ struct LiveHistory: Sendable {
     }
     var rows = try await windows(from: position.frontier, to: to)
     if position.place != nil { rows.removeAll { position.hasSeen($0) } }
-    return Step(rows: rows, place: place)
+    return Step(rows: rows, size: rows.count, place: place)
   }
 
   private func windows(from: Timestamp, to: Timestamp) async throws -> [HistoryRow] {
@@ -102,10 +104,10 @@ struct LiveHistory: Sendable {
       let page = try await store.history(
         HistoryRequest(
           series: members, from: .distantPast, to: .distantFuture, resolution: .raw,
-          functions: [], limitRows: limits.stepRows * 4, after: after,
+          functions: [], limitRows: limits.longestStepRows, after: after,
           sinceCommit: cursor.commit))
       if let complete = page.completeSince, complete > cursor.commit { return nil }
-      for row in page.rows where row.text == nil {
+      for row in page.rows {
         let start = subscription.resolution.windowStart(of: row.time)
         let series = groups == nil ? row.series : groups?.id(of: row.series) ?? .none
         guard (start, series) < (cursor.frontier, cursor.place ?? .none) else { continue }
@@ -127,62 +129,88 @@ struct LiveHistory: Sendable {
     if position.through == nil {
       guard position.commit < present.commit else { return Step(place: present) }
       position = Cursor(
-        commit: position.commit, frontier: Timestamp(microseconds: 0), place: SeriesID.none,
+        commit: position.commit, frontier: LiveHistory.beginning, place: SeriesID.none,
         through: present.commit)
     }
-    // Late readings of any age come first, in one step.
-    let isLate = position.frontier.microseconds == 0
+    // Late readings may be of any age: all of them are one step, if that is not too much.
+    let usual = catchUp.strideMicroseconds
+    let isFirst = position.frontier == LiveHistory.beginning
+    if isFirst { catchUp.cover(now - LiveHistory.reach - position.frontier) }
+    var isShortened = false
     while true {
       var to = position.frontier + .microseconds(catchUp.strideMicroseconds)
-      if isLate { to = now - LiveHistory.reach }
       if to > now + LiveHistory.reach { to = .distantFuture }
-      let read = try await readings(position, to: to, canShorten: !isLate)
+      let read = try await readings(position, to: to)
       if read.isTooOld { return Step(place: position, isTooOld: true) }
-      if read.isTooLong, catchUp.shorten(atLeast: 1_000) { continue }
+      if !read.isWhole {
+        isShortened = true
+        if catchUp.shorten() { continue }
+        return step(at: position, read.rows)
+      }
+      if isFirst, !isShortened { catchUp.cover(.microseconds(usual)) }
       var place = position
       place.frontier = to
       place.place = SeriesID.none
       if to == .distantFuture {
         place = Cursor(commit: position.through ?? present.commit, frontier: now)
       }
-      var lost: Lost?
-      if read.isTooLong {
-        lost = Lost(
-          from: position.frontier, to: to, reason: LiveHistory.tooMuch)
-      }
-      return Step(rows: read.rows, place: place, lost: lost)
+      return Step(rows: read.rows, size: read.rows.reduce(0) { $0 + $1.size }, place: place)
     }
   }
 
   static let tooMuch = "more history than one subscription gets"
+  /// Before every reading that there may be.
+  private static let beginning = Timestamp(microseconds: 0)
 
-  private func readings(
-    _ position: Cursor, to: Timestamp, canShorten: Bool
-  ) async throws -> (rows: [HistoryRow], isTooLong: Bool, isTooOld: Bool) {
-    guard !members.isEmpty else { return ([], false, false) }
-    let isFirst = position.frontier.microseconds == 0
-    let since = position.commit.number == 0 ? nil : position.commit
+  /// What was read of one moment that has more than a step: series by series, as far as they are whole.
+  private func step(at position: Cursor, _ read: [HistoryRow]) -> Step {
+    var place = position
+    guard let last = read.last?.series else { return Step(place: place) }
+    let rows = read.filter { $0.series < last }
+    if rows.isEmpty {
+      // A cursor cannot stand between readings of one series and one moment.
+      place.place = SeriesID(last.number + 1)
+      return Step(
+        place: place,
+        lost: Lost(
+          from: position.frontier, to: position.frontier, reason: LiveHistory.tooMuch))
+    }
+    place.place = last
+    return Step(rows: rows, size: rows.reduce(0) { $0 + $1.size }, place: place)
+  }
+
+  private struct Read {
     var rows: [HistoryRow] = []
-    var after: HistoryPosition?
-    var isTooLong = false
-    repeat {
-      let page = try await store.history(
-        HistoryRequest(
-          series: members, from: isFirst ? .distantPast : position.frontier, to: to,
-          resolution: .raw, functions: [], limitRows: limits.stepRows * 4, after: after,
-          sinceCommit: since, throughCommit: position.through))
-      if let since, let complete = page.completeSince, complete > since {
-        return ([], false, true)
-      }
-      rows += page.rows
-      after = page.next
-      isTooLong =
-        after != nil && (canShorten || rows.count >= limits.historyReadings)
-    } while after != nil && !isTooLong
-    // Text and data are no numbers, and not told live.
-    rows.removeAll { $0.text != nil || position.hasSeen($0) }
+    /// Whether there are no more of that span.
+    var isWhole = true
+    var isTooOld = false
+  }
+
+  /// Reads as much of a span as a step may be: all of it in the order of time, or else the beginning in
+  /// the order of series.
+  private func readings(_ position: Cursor, to: Timestamp) async throws -> Read {
+    var wanted = members
+    // Within a moment the order is that of series.
+    if to - position.frontier <= .microseconds(1), let place = position.place {
+      wanted.removeAll { $0 < place }
+    }
+    guard !wanted.isEmpty else { return Read() }
+    let since = position.commit.number == 0 ? nil : position.commit
+    let from = position.frontier == LiveHistory.beginning ? .distantPast : position.frontier
+    var request = HistoryRequest(
+      series: wanted, from: from, to: to, resolution: .raw, functions: [],
+      limitRows: limits.longestStepRows, sinceCommit: since, throughCommit: position.through,
+      withTexts: true)
+    request.limitTextBytes = limits.longestStepRows * HistoryRow.textBytes
+    let page = try await store.history(request)
+    if let since, let complete = page.completeSince, complete > since {
+      return Read(isTooOld: true)
+    }
+    guard page.next == nil else { return Read(rows: page.rows, isWhole: false) }
+    var rows = page.rows
+    rows.removeAll { position.hasSeen($0) }
     rows.sort { ($0.time, $0.series) < ($1.time, $1.series) }
-    return (rows, isTooLong, false)
+    return Read(rows: rows)
   }
 
   /// From where on there are no more readings than one subscription gets of the past.

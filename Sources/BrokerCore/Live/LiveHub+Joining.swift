@@ -58,8 +58,7 @@ extension LiveHub {
           from: Timestamp(microseconds: 0), to: cursor.frontier, reason: "cursor unknown")
         if !isRaw, cursor.frontier < place.frontier { place.frontier = cursor.frontier }
       } else {
-        place = cursor
-        looksForChanges = !isRaw
+        (place, looksForChanges) = LiveHub.place(of: cursor, in: feed)
       }
     }
     // The reader may have gone, and the feed gone on, while the store was read.
@@ -78,6 +77,27 @@ extension LiveHub {
     if let lost { outlet.send(LiveEncoding.gap(id, lost), to: reader) }
     if case .now = since { return join(reader, id) }
     try await step(reader, in: id)
+  }
+
+  /// Where a cursor stands in a feed, and whether windows before it were seen as of its commit. It may be of
+  /// another subscription, and mean something else.
+  private static func place(of cursor: Cursor, in feed: Feed) -> (Cursor, seen: Bool) {
+    var place = cursor
+    let resolution = feed.subscription.resolution
+    guard resolution != .raw else {
+      // Of windows: readings go on behind its commit.
+      if place.through == nil { place.place = nil }
+      return (place, false)
+    }
+    guard cursor.through == nil else {
+      // In the midst of readings: it has seen no windows, and begins with the one that it stands in.
+      place = feed.cursor
+      place.frontier = min(place.frontier, resolution.windowStart(of: cursor.frontier))
+      return (place, false)
+    }
+    place.frontier = resolution.windowStart(of: cursor.frontier)
+    if place.frontier != cursor.frontier { place.place = nil }
+    return (place, true)
   }
 
   private static func aligned(_ time: Timestamp, _ resolution: Resolution) -> Timestamp {
@@ -115,7 +135,7 @@ extension LiveHub {
           commit: CommitNumber(0), frontier: from, place: SeriesID.none, through: present.commit)
         catchUp.move(to: place)
       } else {
-        catchUp.stepped(to: read.place, rows: read.rows.count)
+        catchUp.stepped(to: read.place, rows: read.size)
       }
       feeds[id]?.joiners[reader]?.catchUp = catchUp
       if let lost = read.lost { messages.append(LiveEncoding.gap(id, lost)) }
@@ -127,6 +147,8 @@ extension LiveHub {
         feeds[id]?.joiners[reader]?.isReading = false
         return outlet.askWhenReady(reader, feed: id)
       }
+      // A step may not have waited for anything: what is committed comes first.
+      await Task.yield()
     }
   }
 
@@ -147,7 +169,7 @@ extension LiveHub {
       partly.through = step.place.through ?? step.place.commit
     }
     return LiveEncoding.updates(
-      feed.id, rows: step.rows,
+      feed.id, rows: step.rows, size: step.size,
       perMessage: min(feed.rowsPerMessage, limits.stepRows),
       length: feed.subscription.resolution.length ?? .zero, before: partly, after: step.place,
       amends: false)

@@ -46,7 +46,7 @@ extension LiveHub {
   func speak(_ id: FeedID, now: Timestamp) {
     guard let feed = feeds[id], feed.isReady else { return }
     guard let rate = feed.subscription.maxRate else { return say(id) }
-    guard now < feed.due else {
+    guard now < feed.due, feed.waitingSize < limits.waitingRows else {
       // Nothing to say takes nothing of the rate.
       if !feed.rows.isEmpty || feed.merged?.isEmpty == false || !feed.amended.isEmpty
         || !feed.late.isEmpty

@@ -77,6 +77,13 @@ package actor LiveHub {
         tables[key]?.add(sample, commit: batch.commit)
       }
     }
+    // No windows are made of texts.
+    for text in batch.texts {
+      for id in feedsBySeries[text.series] ?? [] where feeds[id]?.tableKey == nil {
+        feeds[id]?.take(text)
+        spoken.insert(id)
+      }
+    }
     let now = now()
     for id in spoken {
       feeds[id]?.reached = Cursor(commit: batch.commit, frontier: now)

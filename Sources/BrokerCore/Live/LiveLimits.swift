@@ -2,10 +2,15 @@
 package struct LiveLimits: Sendable {
   /// About how many rows are read from the store at a time for a reader that begins in the past.
   package var stepRows = 5_000
-  /// About how many values one message has: half a megabyte of them.
+  /// The most rows that are read at a time: of a step that would have more, less is read.
+  var longestStepRows: Int { stepRows * 4 }
+  /// About how many values one message has: half a megabyte of them, or of texts.
   package var messageValues = 40_000
   /// The most readings of the past that a raw subscription gets; what is older is told with a `gap`.
   package var historyReadings = 200_000
+  /// How many rows may wait for their turn where there is a `maxRate`: with more of them a feed speaks
+  /// at once.
+  package var waitingRows = 200_000
   /// The most series of one subscription.
   package var series = 10_000
   /// The most subscriptions of one reader.
@@ -20,4 +25,12 @@ package struct LiveLimits: Sendable {
 
   /// How many rows a message has that has so many functions.
   func rowsPerMessage(functions: Int) -> Int { max(1, messageValues / (functions + 2)) }
+}
+
+extension HistoryRow {
+  /// How many bytes of a text or of data count as much as a row with a number.
+  static let textBytes = 24
+
+  /// How much it is, in rows with a number.
+  var size: Int { text.map { 1 + $0.byteCount / HistoryRow.textBytes } ?? 1 }
 }

@@ -49,6 +49,8 @@ package struct HistoryWalk: Sendable {
 
   /// The most rows of one slice, for answers that go out as they are read.
   package static let sliceRows = 2_000
+  /// About the most bytes of texts of one slice.
+  static let sliceTextBytes = 1 << 20
   /// The most series that one call of the store is asked for.
   static let callSeries = 256
   /// About the most windows that one call of the store brings.
@@ -138,12 +140,13 @@ package struct HistoryWalk: Sendable {
 
   private mutating func seriesSlice() async throws -> [HistoryRow] {
     let end = min(place + HistoryWalk.callSeries, plan.series.count)
-    let page = try await store.history(
-      HistoryRequest(
-        series: Array(plan.series[place..<end]), from: plan.from, to: plan.to,
-        resolution: plan.resolution, functions: plan.functions,
-        limitRows: min(HistoryWalk.sliceRows, left), after: position,
-        throughCommit: plan.resolution == .raw ? commit : nil, withTexts: true))
+    var request = HistoryRequest(
+      series: Array(plan.series[place..<end]), from: plan.from, to: plan.to,
+      resolution: plan.resolution, functions: plan.functions,
+      limitRows: min(HistoryWalk.sliceRows, left), after: position,
+      throughCommit: plan.resolution == .raw ? commit : nil, withTexts: true)
+    request.limitTextBytes = HistoryWalk.sliceTextBytes
+    let page = try await store.history(request)
     if commit == nil { commit = page.commit }
     position = page.next
     if let next = page.next {

@@ -10,6 +10,14 @@ package struct TextSample: Hashable, Sendable {
     case string(String)
     /// SenML's `vd`, decoded.
     case data([UInt8])
+
+    /// How long it is, in bytes.
+    package var byteCount: Int {
+      switch self {
+      case .string(let text): text.utf8.count
+      case .data(let data): data.count
+      }
+    }
   }
 
   /// Which series it belongs to.

@@ -25,6 +25,8 @@ package struct HistoryRequest: Sendable {
   package var throughCommit: CommitNumber?
   /// Whether readings of text and bytes are wanted among raw ones.
   package var withTexts: Bool
+  /// A page ends behind the text with which it has more than so many bytes of texts and data.
+  package var limitTextBytes = Int.max
 
   /// Names all parts.
   package init(

@@ -125,12 +125,7 @@ struct HistoryDocument {
       json.write(row.time)
       for value in row.values {
         json.element()
-        switch (value, row.text) {
-        case (let value?, _): json.write(value)
-        case (nil, .string(let text)): json.write(text)
-        case (nil, .data(let data)): json.object { HistoryDocument.write(data, to: &$0) }
-        case (nil, nil): json.writeNull()
-        }
+        SeriesJSON.write(value, row.text, to: &json)
       }
       guard isRaw else { return }
       json.element()

@@ -90,6 +90,9 @@ struct HistoryQuery {
 /// Where a page ended, as `next` gives it: which row, in which span, as of which commit. Opaque to
 /// clients.
 struct HistoryCursor {
+  /// More readings than a store can have of one series and one moment.
+  private static let mostRepeats: Int64 = 1 << 40
+
   var position: HistoryPosition
   var from: Timestamp
   var to: Timestamp
@@ -106,8 +109,8 @@ struct HistoryCursor {
   init(_ text: String) throws(Problem) {
     let parts = text.split(separator: "_", omittingEmptySubsequences: false).map { Int64($0) }
     guard parts.count == 6, let series = parts[0], let time = parts[1], let repeats = parts[2],
-      let from = parts[3], let to = parts[4], let commit = parts[5], repeats >= 0, commit >= 0,
-      from <= to
+      let from = parts[3], let to = parts[4], let commit = parts[5],
+      (0...HistoryCursor.mostRepeats).contains(repeats), commit >= 0, from <= to
     else { throw .badRequest("cursor", "cursor is the next of an earlier answer.") }
     position = HistoryPosition(
       series: SeriesID(series), time: Timestamp(microseconds: time), repeats: Int(repeats))

@@ -25,19 +25,21 @@ struct SQLiteHistory {
   }
 
   func page(_ request: HistoryRequest) throws -> HistoryPage {
-    var rows: [HistoryRow] = []
+    var request = request
+    if request.withTexts, try !texts.areThere() { request.withTexts = false }
+    var page = PageRows(request)
     for series in remaining(request) {
       let after = request.after?.series == series ? request.after : nil
-      try append(series, after: after, request: request, to: &rows)
-      if rows.count > request.limitRows { break }
+      try append(series, after: after, request: request, to: &page)
+      if page.isFull { break }
     }
     let since = completeSince(request)
-    guard rows.count > request.limitRows else {
-      return HistoryPage(commit: view.last, rows: rows, next: nil, completeSince: since)
+    guard page.isFull else {
+      return HistoryPage(commit: view.last, rows: page.rows, next: nil, completeSince: since)
     }
-    rows.removeSubrange(request.limitRows...)
+    page.cut()
     return HistoryPage(
-      commit: view.last, rows: rows, next: position(rows, after: request.after),
+      commit: view.last, rows: page.rows, next: position(page.rows, after: request.after),
       completeSince: since)
   }
 
@@ -66,7 +68,7 @@ struct SQLiteHistory {
     guard let last = rows.last else { return nil }
     var repeats = rows.reversed().prefix { $0.series == last.series && $0.time == last.time }.count
     if let after, repeats == rows.count, after.series == last.series, after.time == last.time {
-      repeats += after.repeats
+      repeats = repeats.addingReportingOverflow(after.repeats).partialValue
     }
     return HistoryPosition(series: last.series, time: last.time, repeats: repeats)
   }
@@ -79,66 +81,62 @@ struct SQLiteHistory {
 
   /// Appends a series' rows, one more than the limit at the most.
   private func append(
-    _ series: SeriesID, after: HistoryPosition?, request: HistoryRequest,
-    to rows: inout [HistoryRow]
+    _ series: SeriesID, after: HistoryPosition?, request: HistoryRequest, to page: inout PageRows
   ) throws {
     guard request.resolution != .raw else {
-      return try appendRaw(series, after: after, request: request, to: &rows)
+      return try appendRaw(series, after: after, request: request, to: &page)
     }
     var from = request.from
     if let after, let length = request.resolution.length { from = max(from, after.time + length) }
     if let level = WindowLevel(request.resolution) {
       guard let span = WindowSpan(request.resolution, from: from, to: request.to) else { return }
       // Only for the first series: to reserve again and again is to copy again and again.
-      if rows.isEmpty {
-        rows.reserveCapacity(Int(min(span.count(level), Int64(request.limitRows), 50_000)))
+      if page.rows.isEmpty {
+        page.rows.reserveCapacity(Int(min(span.count(level), Int64(request.limitRows), 50_000)))
       }
       return try windows.forEachValue(
         series, level, from: span.first, to: span.last,
         added: try open(series, request.resolution, span), functions: request.functions
       ) { start, values in
-        rows.append(HistoryRow(series: series, time: start, values: values))
-        return rows.count <= request.limitRows
+        page.rows.append(HistoryRow(series: series, time: start, values: values))
+        return page.rows.count <= request.limitRows
       }
     }
     try forEachWindow(series, resolution: request.resolution, from: from, to: request.to) {
       window in
-      rows.append(
+      page.rows.append(
         HistoryRow(
           series: series, time: window.start,
           values: request.functions.map { window.summary.value(of: $0) }))
-      return rows.count <= request.limitRows
+      return page.rows.count <= request.limitRows
     }
   }
 
   /// Appends a series' readings; texts stand behind numbers of the same time.
   private func appendRaw(
-    _ series: SeriesID, after: HistoryPosition?, request: HistoryRequest,
-    to rows: inout [HistoryRow]
+    _ series: SeriesID, after: HistoryPosition?, request: HistoryRequest, to page: inout PageRows
   ) throws {
     var skip = after?.repeats ?? 0
     let from = after?.time ?? request.from
-    var texts: ArraySlice<HistoryRow> = []
+    var texts: SQLiteTexts.Rows?
     if request.withTexts {
       texts = try self.texts.rows(
         of: series, from: from, to: request.to, after: request.sinceCommit ?? CommitNumber(0),
-        through: min(view.last, request.throughCommit ?? view.last),
-        limit: request.limitRows + 1 + skip)[...]
+        through: min(view.last, request.throughCommit ?? view.last))
     }
     func take(_ row: HistoryRow) -> Bool {
       if skip > 0, row.time == from {
         skip -= 1
       } else {
-        rows.append(row)
+        page.append(row)
       }
-      return rows.count <= request.limitRows
+      return !page.isFull
     }
     try forEachReading(
       series, from: from, to: request.to, sinceCommit: request.sinceCommit,
       throughCommit: request.throughCommit
     ) { reading in
-      while let text = texts.first, text.time < reading.time {
-        texts.removeFirst()
+      while let text = try texts?.pop(before: reading.time) {
         guard take(text) else { return false }
       }
       return take(
@@ -146,7 +144,7 @@ struct SQLiteHistory {
           series: series, time: reading.time, values: [reading.value], quality: reading.quality,
           received: reading.received))
     }
-    while rows.count <= request.limitRows, let text = texts.popFirst() { _ = take(text) }
+    while !page.isFull, let text = try texts?.pop() { _ = take(text) }
   }
 
   /// Visits a series' readings of a span in order of time, those of one time as they came, until told
@@ -235,6 +233,32 @@ struct SQLiteHistory {
       return true
     }
     if goesOn, let done = current { _ = try body(done) }
+  }
+}
+
+/// The rows of one page, as they come together.
+private struct PageRows {
+  var rows: [HistoryRow] = []
+  private var textBytes = 0
+  private let limitRows: Int
+  private let limitTextBytes: Int
+
+  init(_ request: HistoryRequest) {
+    limitRows = request.limitRows
+    limitTextBytes = request.limitTextBytes
+  }
+
+  /// Whether it ends here: with one row more than it may have, or with as many bytes of texts.
+  var isFull: Bool { rows.count > limitRows || textBytes > limitTextBytes }
+
+  mutating func append(_ row: HistoryRow) {
+    if let text = row.text { textBytes += text.byteCount }
+    rows.append(row)
+  }
+
+  /// Takes out the row that is one too many.
+  mutating func cut() {
+    if rows.count > limitRows { rows.removeSubrange(limitRows...) }
   }
 }
 

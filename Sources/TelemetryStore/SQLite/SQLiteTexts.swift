@@ -20,30 +20,56 @@ struct SQLiteTexts {
     }
   }
 
+  /// Whether there are any at all.
+  func areThere() throws -> Bool {
+    try Bool.fetchOne(db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM text)")) ?? false
+  }
+
   /// A series' rows of a span and of commits after one and up to another, oldest first, those of one
-  /// time as they came.
+  /// time as they came; read one by one, as they are wanted. Only one of these may be in use.
   func rows(
     of series: SeriesID, from: Timestamp, to: Timestamp, after commit: CommitNumber,
-    through last: CommitNumber, limit: Int
-  ) throws -> [HistoryRow] {
+    through last: CommitNumber
+  ) throws -> Rows {
     let statement = try db.cachedStatement(
       sql: """
         SELECT time, data FROM text
         WHERE series = ? AND time >= ? AND time < ? AND number > ? AND number <= ?
-        ORDER BY time, id LIMIT ?
+        ORDER BY time, id
         """)
-    let cursor = try Row.fetchCursor(
-      statement,
-      arguments: [
-        series.number, from.microseconds, to.microseconds, commit.number, last.number, limit,
-      ])
-    var rows: [HistoryRow] = []
-    while let row = try cursor.next() {
-      let time = Timestamp(microseconds: row[0])
-      rows.append(
-        try row.withBytes(at: 1) { try TextBlob.decode($0, series: series, time: time) })
+    return try Rows(
+      series: series,
+      cursor: Row.fetchCursor(
+        statement,
+        arguments: [
+          series.number, from.microseconds, to.microseconds, commit.number, last.number,
+        ]))
+  }
+
+  struct Rows {
+    private let series: SeriesID
+    private let cursor: RowCursor
+    private var next: HistoryRow?
+
+    init(series: SeriesID, cursor: RowCursor) throws {
+      self.series = series
+      self.cursor = cursor
+      try advance()
     }
-    return rows
+
+    /// Takes the next row, if there is one, and it is from before a moment.
+    mutating func pop(before time: Timestamp = .distantFuture) throws -> HistoryRow? {
+      guard let row = next, row.time < time else { return nil }
+      try advance()
+      return row
+    }
+
+    private mutating func advance() throws {
+      next = try cursor.next().map { row in
+        let time = Timestamp(microseconds: row[0])
+        return try row.withBytes(at: 1) { try TextBlob.decode($0, series: series, time: time) }
+      }
+    }
   }
 
   /// Deletes a series' rows from before a moment.

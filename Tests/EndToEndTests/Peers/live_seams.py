@@ -80,8 +80,15 @@ class Device:
                 at = round(at, 5)
                 if (metric, at) not in self.times:
                     self.times.add((metric, at))
-                    records.append({"n": metric, "t": at, "v": self.random.randint(1, 9)})
+                    records.append({"n": metric, "t": at, **self.value()})
         return records
+
+    def value(self):
+        """Mostly a number; some are text, of which a few are long, or data."""
+        number, kind = self.random.randint(1, 9), self.random.random()
+        if kind < 0.1:
+            return {"vs": "\u001b\"ø" * number ** (4 if kind < 0.01 else 1)}
+        return {"vd": "AP8" + "ABCDEFGHIJ"[number]} if kind < 0.2 else {"v": number}
 
     async def run(self):
         while not (self.stops and not self.unacked):
@@ -309,7 +316,8 @@ async def main(arguments):
 def same(one, other):
     """Sums and means may be added up in another order."""
     return len(one) == len(other) and all(
-        a == b or (a is not None and b is not None and abs(a - b) <= 1e-9 * max(1, abs(a), abs(b)))
+        a == b or (isinstance(a, (int, float)) and isinstance(b, (int, float))
+                   and abs(a - b) <= 1e-9 * max(1, abs(a), abs(b)))
         for a, b in zip(one, other))
 
 
