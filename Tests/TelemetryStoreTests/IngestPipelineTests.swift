@@ -133,7 +133,7 @@ struct IngestPipelineTests {
     }
     let pack = [
       text("door", .string("open")), text("door", .bool(true)), text("tag", .data([0, 255])),
-      text("door", .string("shut"), unit: "Cel"),
+      text("door", .string("shut"), unit: "Cel"), text("pump", .bool(true)),
     ]
     for _ in 1...2 { try await run([(1, pack)], origin: origin) }
     #expect(origin.refusals.withLock { $0 }.map(\.code) == [.unitChanged])
@@ -144,8 +144,9 @@ struct IngestPipelineTests {
         series: contents.series.map(\.id).sorted(), from: .distantPast, to: .distantFuture,
         resolution: .raw, functions: [], limitRows: 1000, withTexts: true)
     ).rows
-    #expect(rows.map { $0.values[0] } == [1, nil, nil])
-    #expect(rows.map(\.text) == [nil, .string("open"), .data([0, 255])])
+    #expect(rows.map { $0.values[0] } == [1, nil, nil, 1])
+    #expect(rows.map(\.text) == [nil, .string("open"), .data([0, 255]), nil])
+    #expect(contents.series.sorted { $0.id < $1.id }.map(\.kind) == [.text, .data, .boolean])
     try await store.close()
   }
 

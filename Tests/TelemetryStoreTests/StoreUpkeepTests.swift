@@ -55,6 +55,9 @@ struct StoreUpkeepTests {
       try SQLiteSchema.migrator.migrate(queue, upTo: "2: labels set by operators")
       try await queue.write { [fixture] db in
         try db.execute(sql: "INSERT INTO series VALUES (1, 'pi-7', 'temp', 'Cel')")
+        try db.execute(
+          sql: "INSERT INTO device VALUES ('pi-7', '{}', NULL, NULL, ?, '{}')",
+          arguments: [fixture.start.microseconds])
         try db.execute(sql: "INSERT INTO acked VALUES ('pi-7', 'e1', '[[1,9]]')")
         for index in 0..<25_000 {
           // Every tenth is late; some share a moment.
@@ -80,6 +83,7 @@ struct StoreUpkeepTests {
     let contents = try await store.open()
     #expect(contents.lastCommit == CommitNumber(42))
     #expect(contents.series == [try fixture.series(1, "temp")])
+    #expect(contents.devices.map(\.departure?.at) == [fixture.start])
     let read = try await rows(store)
     #expect(read.map(\.time) == right.map(\.time))
     #expect(read.map { $0.values[0] } == right.map(\.value))

@@ -98,7 +98,7 @@ package enum DeviceJSON {
 
 /// The wire forms of series, rows and gaps, the same in REST and on the live link.
 package enum SeriesJSON {
-  /// `{series, device, metric, unit, labels}`.
+  /// `{series, device, metric, unit, kind, labels}`.
   package static func write(
     _ series: Series, labels: [String: String], to json: inout JSONWriter
   ) {
@@ -111,6 +111,8 @@ package enum SeriesJSON {
       json.write(series.metric.string)
       json.key("unit")
       if let unit = series.unit { json.write(unit) } else { json.writeNull() }
+      json.key("kind")
+      json.write(series.kind.rawValue)
       json.key("labels")
       write(labels: labels, to: &json)
     }

@@ -116,7 +116,9 @@ struct BatchAssembly {
     isDevice: (String) -> Bool
   ) throws(ReadingRefusal) -> SeriesID {
     let metric = try metric(reading.name, of: device, isDevice: isDevice)
-    switch catalog.resolve(device: device, metric: metric, unit: reading.unit) {
+    switch catalog.resolve(
+      device: device, metric: metric, unit: reading.unit, kind: reading.kind)
+    {
     case .known(let id): return id
     case .added(let new):
       batch.newSeries.append(new)

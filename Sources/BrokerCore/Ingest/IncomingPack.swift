@@ -39,6 +39,17 @@ package struct UnresolvedReading: Sendable {
   package var sample: Sample
   /// What it says, where that is no number; then the sample's value is of no meaning either.
   package var text: TextSample.Value?
+  /// Whether it is a boolean, with a value of 0 or 1.
+  package var isBoolean = false
+
+  /// What a series is that begins with it.
+  var kind: Series.Kind {
+    switch text {
+    case .string: .text
+    case .data: .data
+    case nil: isBoolean ? .boolean : .number
+    }
+  }
 }
 
 /// Packs that a device says it gave up, on their way to the store.

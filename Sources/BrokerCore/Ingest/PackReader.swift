@@ -187,9 +187,10 @@ package struct PackReader: Sendable {
       }
       return
     }
-    pack.unresolved.append(
-      UnresolvedReading(
-        record: Int(row.record), name: name, unit: unit, sample: reading, text: text))
+    var unresolved = UnresolvedReading(
+      record: Int(row.record), name: name, unit: unit, sample: reading, text: text)
+    unresolved.isBoolean = row.kind == .bool && !key.isSum
+    pack.unresolved.append(unresolved)
   }
 
   /// What the metric of a record's sum (`s`, the integral of its value over time) is called, behind

@@ -34,13 +34,30 @@ package struct Series: Hashable, Sendable {
   package var metric: MetricName
   /// The SenML unit, or nil where the device never gave one.
   package var unit: String?
+  /// What its readings are, as the first one was.
+  package var kind: Kind
 
-  /// Names all four parts.
-  package init(id: SeriesID, device: DeviceID, metric: MetricName, unit: String?) {
+  /// What readings are, so that whoever shows a series knows how before the first one comes.
+  package enum Kind: String, Hashable, Sendable, CaseIterable {
+    /// Numbers.
+    case number
+    /// SenML's `vb`, kept as 0 and 1.
+    case boolean
+    /// SenML's `vs`.
+    case text
+    /// SenML's `vd`.
+    case data
+  }
+
+  /// Names all parts.
+  package init(
+    id: SeriesID, device: DeviceID, metric: MetricName, unit: String?, kind: Kind = .number
+  ) {
     self.id = id
     self.device = device
     self.metric = metric
     self.unit = unit
+    self.kind = kind
   }
 }
 

@@ -36,12 +36,15 @@ package final class SeriesCatalog: Sendable {
 
   /// Finds the series of a device's metric, adding it if it is new.
   ///
-  /// A unit that differs from the one first seen is refused, never mixed.
-  package func resolve(device: DeviceID, metric: MetricName, unit: String?) -> Lookup {
+  /// A unit that differs from the one first seen is refused, never mixed. `kind` is that of a series
+  /// that is new.
+  package func resolve(
+    device: DeviceID, metric: MetricName, unit: String?, kind: Series.Kind = .number
+  ) -> Lookup {
     state.withLock { state in
       if let found = state.find(device, metric, unit) { return found }
       let series = Series(
-        id: SeriesID(state.last + 1), device: device, metric: metric, unit: unit)
+        id: SeriesID(state.last + 1), device: device, metric: metric, unit: unit, kind: kind)
       state.insert(series)
       return .added(series)
     }

@@ -7,13 +7,14 @@ import TelemetryModel
 enum SQLiteCatalogue {
   static func series(_ db: Database) throws -> [Series] {
     // By number, not by name: there may be a million.
-    let rows = try Row.fetchCursor(db, sql: "SELECT id, device, metric, unit FROM series")
+    let rows = try Row.fetchCursor(db, sql: "SELECT id, device, metric, unit, kind FROM series")
     var series: [Series] = []
     while let row = try rows.next() {
       series.append(
         Series(
           id: SeriesID(row[0]), device: try DeviceID(row[1] as String),
-          metric: try MetricName(row[2] as String), unit: row[3]))
+          metric: try MetricName(row[2] as String), unit: row[3],
+          kind: Series.Kind(rawValue: row[4]) ?? .number))
     }
     return series
   }

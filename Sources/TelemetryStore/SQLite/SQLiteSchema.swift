@@ -57,6 +57,13 @@ enum SQLiteSchema {
           UPDATE device SET offlineSince = lastSeen;
           """)
     }
+    migrator.registerMigration("what readings are") { db in
+      try db.execute(
+        sql: """
+          ALTER TABLE series ADD COLUMN kind TEXT NOT NULL DEFAULT 'number';
+          UPDATE series SET kind = 'text' WHERE id IN (SELECT DISTINCT series FROM text);
+          """)
+    }
     return migrator
   }
 

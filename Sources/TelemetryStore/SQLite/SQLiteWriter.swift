@@ -54,10 +54,11 @@ enum SQLiteWriter {
 
   private static func write(_ series: [Series], to db: Database) throws {
     let statement = try db.cachedStatement(
-      sql: "INSERT INTO series (id, device, metric, unit) VALUES (?, ?, ?, ?)")
+      sql: "INSERT INTO series (id, device, metric, unit, kind) VALUES (?, ?, ?, ?, ?)")
     for series in series {
       try statement.execute(arguments: [
         series.id.number, series.device.string, series.metric.string, series.unit,
+        series.kind.rawValue,
       ])
     }
   }
