@@ -2,13 +2,16 @@ import CEpoll
 import Glibc
 import Synchronization
 
-/// What the kernel alone takes for the same: bytes sent to each of many sockets once a second.
-struct BareLoop {
+/// What the kernel alone takes for the same: bytes sent to each of many sockets once a second, half a
+/// second away from when the broker sends its own, so that both see the machine in the same state.
+final class BareLoop: Sendable {
   private let near: [Int32]
   private let far: [Int32]
-  private let bytes: [UInt8]
+  private let isOver = SharedFlag()
+  private let sends = Atomic<Int>(0)
+  private let nanoseconds = Atomic<Int>(0)
 
-  init(sockets: Int, bytes: Int) throws {
+  init(sockets: Int) throws {
     let (listener, port) = try Sockets.listen()
     defer { close(listener) }
     var near: [Int32] = []
@@ -22,30 +25,36 @@ struct BareLoop {
     }
     self.near = near
     self.far = far
-    self.bytes = (0..<bytes).map { UInt8(truncatingIfNeeded: $0 &* 31) }
   }
 
-  /// Seconds of CPU for one `send`, on average over the ticks.
-  func run(ticks: Int) -> Double {
-    let isOver = SharedFlag()
-    let far = far
-    Threads.start { BareLoop.read(far, isOver) }
-    var seconds = 0.0
-    for _ in 0..<ticks {
-      let now = wallClock()
-      usleep(UInt32((now.rounded(.down) + 1 - now) * 1e6) + 1)
-      let before = threadSeconds()
-      for socket in near {
-        _ = bytes.withUnsafeBytes {
-          send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+  /// Sends messages of so many bytes from now on, on a thread of its own.
+  func start(bytes count: Int) {
+    let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    Threads.start { [far, isOver] in BareLoop.read(far, isOver) }
+    Threads.start { [self] in
+      while true {
+        let now = wallClock()
+        usleep(UInt32(((now + 0.5).rounded(.down) + 0.5 - now) * 1e6) + 1)
+        guard !isOver.isSet else { return }
+        let before = threadSeconds()
+        for socket in near {
+          _ = bytes.withUnsafeBytes {
+            send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+          }
         }
+        nanoseconds.add(Int((threadSeconds() - before) * 1e9), ordering: .relaxed)
+        sends.add(near.count, ordering: .relaxed)
       }
-      seconds += threadSeconds() - before
     }
+  }
+
+  /// Ends, and says how many seconds of CPU one `send` took.
+  func stop() -> Double {
     isOver.set()
-    usleep(200_000)
+    sleep(1)
     for socket in near + far { close(socket) }
-    return seconds / Double(ticks * near.count)
+    return Double(nanoseconds.load(ordering: .relaxed)) / 1e9
+      / Double(max(1, sends.load(ordering: .relaxed)))
   }
 
   private static func read(_ sockets: [Int32], _ isOver: SharedFlag) {

@@ -6,7 +6,7 @@ final class Trial {
   struct Result {
     var cpu: Double
     var messages: Int
-    /// Bytes of the last frame that the first reader got, with its head.
+    /// Bytes of a frame on average, with its head.
     var bytesEach: Int
     /// Beyond the end of the window, in seconds, ordered.
     var delays: [Double]
@@ -84,15 +84,16 @@ final class Trial {
     drain(until: wallClock().rounded(.up) + 0.5)
     let before = broker.cpuSeconds()
     messages = 0
+    bytes = 0
     delays.removeAll()
     drain(until: wallClock() + Double(seconds))
     return Result(
-      cpu: broker.cpuSeconds() - before, messages: messages, bytesEach: lastBytes,
+      cpu: broker.cpuSeconds() - before, messages: messages, bytesEach: bytes / max(1, messages),
       delays: delays.sorted(), closed: closed)
   }
 
   private var messages = 0
-  private var lastBytes = 0
+  private var bytes = 0
   private var delays: [Double] = []
   private var closed = 0
 
@@ -118,16 +119,16 @@ final class Trial {
     }
   }
 
-  private func take(_ bytes: ArraySlice<UInt8>, _ socket: Int32, at now: Double) {
+  private func take(_ received: ArraySlice<UInt8>, _ socket: Int32, at now: Double) {
     var stream = streams.removeValue(forKey: socket) ?? Stream()
-    stream.bytes += bytes
+    stream.bytes += received
     while let (length, isData) = Trial.frame(stream.bytes) {
       let isPing = stream.bytes[0] & 0x0F == 9
       stream.bytes.removeFirst(length)
       if isPing { Sockets.send([0x8A, 0x80, 0, 0, 0, 0], to: socket) }
       guard isData else { continue }
       messages += 1
-      lastBytes = length
+      bytes += length
       // Windows end with whole seconds.
       delays.append(now - now.rounded(.down))
     }
