@@ -32,6 +32,9 @@ struct OnePort: Sendable {
     // The pong of a slow reader comes when it has read what waits before the ping; whether it reads at
     // all is seen elsewhere.
     base.keepalive = .init(timeout: .seconds(60))
+    // What dashboards get others get as well.
+    base.compression?.sharesHistory = true
+    base.compression?.historyBytes = 4_096
     live = SharedConfiguration(base)
   }
 

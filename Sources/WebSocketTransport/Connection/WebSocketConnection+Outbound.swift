@@ -45,6 +45,7 @@ extension WebSocketConnection {
       let row = resources.fanOut.repeated(prepared, for: self)
     {
       batch = row
+      sharedHistory = resources.fanOut.historyBehind
       queueFlush()
       return true
     }
@@ -64,8 +65,16 @@ extension WebSocketConnection {
         length: form.payloadBytes)
       form.payload.withUnsafeReadableBytes { append(header, $0) }
     }
+    sharedHistory = history(after: form)
     queueFlush()
     return true
+  }
+
+  /// The number of the history that it shares after a form of a prepared message.
+  @inline(__always)
+  func history(after form: PreparedMessage.Form) -> UInt64 {
+    guard form.isCompressed else { return sharedHistory }
+    return sharesHistory ? form.history?.number ?? 0 : 0
   }
 
   /// Sends a ping with at most 125 bytes, ahead of what is left of long messages.
@@ -102,6 +111,7 @@ extension WebSocketConnection {
       deflater.compress(plain, dictionary: dictionary, into: &resources.scratch)
     else { return false }
     outboundWindow.append(plain)
+    sharedHistory = 0
     return true
   }
 

@@ -44,6 +44,10 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
   /// What limits a message prepared for many: this peer's window in bits, -1 where it inflates
   /// nothing.
   let preparedLimitBits: Int8
+  /// Whether prepared messages are compressed against those before them.
+  let sharesHistory: Bool
+  /// The number of the history that it shares with others; 0 for none.
+  @exclusivity(unchecked) var sharedHistory: UInt64 = 0
   @exclusivity(unchecked) var flushIsQueued = false
   /// The channel's writability, as it last told.
   @exclusivity(unchecked) var transportIsWritable = true
@@ -97,17 +101,21 @@ package final class WebSocketConnection: WheelTimer, ChannelDuplexHandler {
     var received = 0
     var sent = 0
     var preparedLimitBits: Int8 = -1
+    var sharesHistory = false
     if let deflate {
       let theirs = deflate.sending(as: role.peer)
       if theirs.takeover { received = 1 << theirs.windowBits }
       let ours = deflate.sending(as: role)
-      let history = shared.configuration.compression?.historyBytes ?? 0
-      if ours.takeover { sent = min(history, 1 << ours.windowBits) }
       if let settings = shared.configuration.compression {
+        sharesHistory = settings.sharesHistory && ours.takeover && role == .server
+        if ours.takeover && !sharesHistory {
+          sent = min(settings.historyBytes, 1 << ours.windowBits)
+        }
         preparedLimitBits = Int8(min(ours.windowBits, settings.windowBits))
       }
     }
     self.preparedLimitBits = preparedLimitBits
+    self.sharesHistory = sharesHistory
     inboundWindow = PlaintextWindow(limitBytes: received)
     outboundWindow = PlaintextWindow(limitBytes: sent)
     super.init()

@@ -8,6 +8,10 @@ package struct DeflateSettings: Sendable, Equatable {
   /// The most plaintext of earlier messages to compress against, in bytes. This is what a connection
   /// keeps; re-hashing it is part of every message's cost, so more than 4 KB rarely pays.
   package var historyBytes: Int = 1024
+  /// A server's connections keep no history of their own: those that were sent the same prepared
+  /// messages have one in common (``PreparedMessage``), and a message for one of them alone is compressed
+  /// without. For connections that mostly get what others get as well.
+  package var sharesHistory: Bool = false
   /// Compress against earlier messages at all.
   package var contextTakeover: Bool = true
   /// The window to ask the peer to keep to, 8 to 15: this many bits of its plaintext are kept for it.

@@ -7,6 +7,7 @@ struct FanOut {
   private struct Known {
     var message: PreparedMessage
     var limitBits: Int8
+    var history: UInt64
     var shared: SharedConfiguration
     var form: PreparedMessage.Form
   }
@@ -16,6 +17,10 @@ struct FanOut {
   private var lastLimitBits: Int8 = -1
   private var lastShared: SharedConfiguration?
   private var lastIsCompressed = false
+  private var lastSharesHistory = false
+  private var lastHistory: UInt64 = 0
+  /// What the history of the connection that `repeated` has answered for is afterwards.
+  private(set) var historyBehind: UInt64 = 0
   private var lastEarlier: SharedBatch?
   private var lastBatch: SharedBatch?
 
@@ -25,7 +30,14 @@ struct FanOut {
   private var extended: [SharedBatch] = []
   private var bytesLeft = Self.maximumBytes
 
+  /// What the windows of connections may end with, the newest last, beyond the tick: until the next
+  /// message to the same ones.
+  private var histories: [SharedHistory] = []
+  private var historyBytes = 0
+
   private static let maximumKnown = 32
+  private static let maximumHistories = 256
+  private static let maximumHistoryBytes = 512 * 1024
   /// Longer rows are not shared: the more frames, the less two connections have the same ones.
   private static let maximumDepth = 32
   private static let maximumRowBytes = 16 * 1024
@@ -40,6 +52,7 @@ struct FanOut {
   ) -> SharedBatch? {
     guard lastMessage === message, lastEarlier === connection.batch,
       lastLimitBits == connection.preparedLimitBits, lastShared === connection.shared,
+      lastHistory == connection.sharedHistory, lastSharesHistory == connection.sharesHistory,
       !lastIsCompressed || connection.outboundWindow.allocatedBytes == 0
     else { return nil }
     return lastBatch
@@ -55,6 +68,7 @@ struct FanOut {
       index -= 1
       if known[index].message === message && known[index].limitBits == connection.preparedLimitBits
         && known[index].shared === connection.shared
+        && known[index].history == connection.sharedHistory
       {
         return known[index].form
       }
@@ -68,11 +82,14 @@ struct FanOut {
   ) -> PreparedMessage.Form {
     let limitBits = connection.preparedLimitBits
     let form = message.form(
-      limitBits: limitBits < 0 ? nil : Int(limitBits), connection.configuration.compression,
-      connection.resources)
+      limitBits: limitBits < 0 ? nil : Int(limitBits), after: history(connection.sharedHistory),
+      connection.configuration.compression, connection.resources)
+    if let history = form.history { keep(history) }
     if known.count == Self.maximumKnown { known.removeFirst() }
     known.append(
-      Known(message: message, limitBits: limitBits, shared: connection.shared, form: form))
+      Known(
+        message: message, limitBits: limitBits, history: connection.sharedHistory,
+        shared: connection.shared, form: form))
     return form
   }
 
@@ -88,6 +105,9 @@ struct FanOut {
     lastLimitBits = connection.preparedLimitBits
     lastShared = connection.shared
     lastIsCompressed = form.isCompressed
+    lastSharesHistory = connection.sharesHistory
+    lastHistory = connection.sharedHistory
+    historyBehind = connection.history(after: form)
     lastEarlier = connection.batch
     lastBatch = batch
     return batch
@@ -104,6 +124,20 @@ struct FanOut {
     bytesLeft -= size
     extended.append(row)
     return row.follow(with: form)
+  }
+
+  private func history(_ number: UInt64) -> SharedHistory? {
+    number == 0 ? nil : histories.last { $0.number == number }
+  }
+
+  private mutating func keep(_ history: SharedHistory) {
+    // Another kind of connection may have got the same form.
+    guard self.history(history.number) == nil else { return }
+    histories.append(history)
+    historyBytes += history.bytes.count
+    while histories.count > Self.maximumHistories || historyBytes > Self.maximumHistoryBytes {
+      historyBytes -= histories.removeFirst().bytes.count
+    }
   }
 
   /// The tick is over.
