@@ -114,11 +114,17 @@ extension EndToEndTests {
         let before = try await browser.report("a chart", of: PageReport.self) { page in
           page.charts["load.1m"].flatMap { $0.windows >= 3 ? $0 : nil }
         }
+        let cards = try #require(browser.reports(PageReport.self).last?.cards)
+        let labelled = try await broker.send(
+          "PATCH", "v1/devices/watched", body: #"{"labels": {"floor": "3"}}"#,
+          headers: ["Content-Type": "application/merge-patch+json"])
+        #expect(labelled.status == 200)
         broker.run.send(SIGKILL)
         try await broker.run.end()
-        try await waitUntil("the page to say so") {
-          browser.reports(PageReport.self).last?.link.hasPrefix("Disconnected") == true ? true : nil
+        let away = try await browser.report("that it is cut off", of: PageReport.self) { page in
+          page.link.hasPrefix("Disconnected") ? page : nil
         }
+        #expect(away.devices["watched"]?.hasPrefix("online at ") == true, "as it was, not as it is")
         _ = try await workspace.startBroker("broker-again", port: port)
         let after = try await waitUntil(
           "the chart to go on", within: .seconds(60), detail: { browser.transcript }
@@ -129,6 +135,8 @@ extension EndToEndTests {
         }
         // What the agent measured meanwhile was filled in: as many windows as seconds.
         #expect(Double(after.windows - before.windows) >= after.newest - before.newest - 1)
+        #expect(
+          browser.reports(PageReport.self).last?.cards == cards, "under its new label as well")
       }
     }
   }

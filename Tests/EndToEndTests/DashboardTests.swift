@@ -18,6 +18,10 @@ extension EndToEndTests {
       ("46.25", "Cel", "46.3 °C"), ("12", "count", "12"), ("1.25", "count", "1.25"),
       ("123456", "s", "34.3 h"), ("0.0123", "s", "12.3 ms"), ("1e9", "bit/s", "1.00 Gbit/s"),
       ("0.02", "A", "20.0 mA"), ("99.97", "1/s", "100 /s"), ("NaN", "B", "–"),
+      ("1.23456789e-12", "", "1.23 ×10⁻¹²"), ("-0.0001", "", "-100 ×10⁻⁶"), ("7", "", "7"),
+      ("3503300", "bit/s", "3.50 Mbit/s"), ("62946000000", "B", "58.6 GiB"),
+      ("0.000002", "V", "2.00 µV"),
+      ("1.5e6", "", "1.50 M"), ("2e7", "m3/s", "20.0 ×10⁶ m³/s"), ("21.5", "Cel", "21.5 °C"),
     ]
 
     @Test("Numbers are written for people, by their SenML unit")
@@ -46,6 +50,126 @@ extension EndToEndTests {
         """)
       #expect(
         found == ["10,11,12,13,14,60,61", "99", "2.5", "2", "-1", #"{"low":13,"high":100}"#])
+    }
+
+    @Test("Texts are kept as changes, cut where they are long, and data is spelt out")
+    func texts() async throws {
+      let found = try await evaluate(
+        """
+        import('/assets/text-log.js').then(({ TextLog }) => {
+          const log = new TextLog();
+          const rows = [[1, 'a'], [2, 'a'], [5, 'b'], [3, 'a'], [4, 'b'], [5, 'b'], [6, 1], [7, { vd: 'aGVsbG8' }]];
+          for (const [time, value] of rows) log.put(time, value);
+          const long = new TextLog();
+          for (let time = 0; time < 200; time += 1) long.put(time, `${'x'.repeat(100000)}${time % 2}`);
+          long.put(300, 'y'.repeat(600));
+          return [
+            log.changes.map(({ time, text }) => `${time} ${text}`).join(', '), String(log.lastTime),
+            String(long.changes.length), long.last.text.slice(498),
+          ];
+        })
+        """)
+      #expect(found == ["1 a, 4 b, 7 5 bytes: 68 65 6c 6c 6f", "7", "2", "yy… (600 characters)"])
+    }
+
+    @Test(
+      "Why a device is offline is said in words, and what is not known any more as of when it was")
+    func presence() async throws {
+      let found = try await evaluate(
+        """
+        import('/assets/presence.js').then(({ presenceWords: words }) => [
+          words({ state: 'offline', since: 1000, cause: 'dropped' }, 1120, null),
+          words({ state: 'offline', since: 1000, cause: 'of the future' }, 1120, null),
+          words({ state: 'online', since: 1000 }, 99999, 1120).replace(/[0-9:]{8}$/, 'T'),
+          words({ state: 'online', since: 1000 }, 99999, 1120, true).replace(/[0-9:]{8}/g, 'T'),
+        ])
+        """)
+      #expect(
+        found == [
+          "offline for 2 min: the connection broke off", "offline for 2 min: of the future",
+          "online at T", "online for 2 min, since T · as of T",
+        ])
+    }
+
+    /// What a person does on the page, and what is on it then.
+    private static let visit = """
+      (async () => {
+        const seen = [];
+        const wait = async (what, is) => {
+          for (let tries = 0; tries < 150; tries += 1) {
+            if (is()) return;
+            await new Promise((done) => setTimeout(done, 100));
+          }
+          throw new Error(`waited in vain for ${what}: ${seen.join()} ${document.body.innerText}`);
+        };
+        const all = (selector) => [...document.querySelectorAll(selector)];
+        const card = (metric) => document.querySelector(`.card[data-metric="${metric}"]`);
+        const words = (metric, part) => card(metric)?.querySelector(part).textContent ?? '';
+        const shown = () => all('.card').map((one) => one.dataset.metric).join(' ');
+        const type = (id, text) => {
+          document.getElementById(id).value = text;
+          document.getElementById(id).dispatchEvent(new Event('input'));
+        };
+        await wait('devices', () => all('[data-device]').length >= 9);
+        // Quickly from one to the next: only the last one's cards stay.
+        for (const device of ['wordy', 'pump', 'plain-1', 'wordy', 'pump']) {
+          location.hash = device;
+          await new Promise((done) => setTimeout(done, 15));
+        }
+        await wait('a pump', () => words('running', '.value') === 'on' || words('running', '.value') === 'off');
+        await new Promise((done) => setTimeout(done, 500));
+        seen.push(`${document.getElementById('device-name').textContent}: ${shown()}`);
+        seen.push(words('running', '.foot').replace(/[0-9]+/g, 'N').replace(/just now|N s ago/, 'AGO'));
+        location.hash = 'wordy';
+        await wait('texts', () => words('mode', '.said') !== '' && words('mode', '.said') !== '–');
+        seen.push(`${shown()}: ${words('mode', '.said')}, ${words('blob', '.said')}`);
+        await wait('a text of long ago', () => words('label', '.said') === 'as delivered');
+        seen.push(String(all('img[src="x"]').length));
+        type('filter', 'site:lab');
+        seen.push(all('[data-device]').map((item) => item.dataset.device).join(' '));
+        type('filter', 'site:nowhere');
+        seen.push(document.getElementById('fleet-found').textContent);
+        type('filter', '');
+        document.querySelector('#states [value="offline"]').click();
+        await wait('who is away', () => all('[data-device]').length === 1);
+        seen.push(all('[data-device]')[0].textContent.replace(/for [0-9]+ s/, 'for N s').replace(/\\s+/g, ' ').trim());
+        location.hash = 'wide';
+        await wait('many cards', () => all('.card').length === 60);
+        await wait('charts', () => all('canvas').some(({ width }) => width > 0));
+        await new Promise((done) => setTimeout(done, 300));
+        seen.push(String(all('canvas').filter(({ width }) => width > 0).length < 40));
+        location.hash = 'nobody';
+        await wait('nobody', () => !document.getElementById('notice').hidden);
+        seen.push(document.getElementById('notice').textContent);
+        return seen;
+      })()
+      """
+
+    @Test(
+      "A visitor sees the chosen device and no other, texts as texts, and finds devices by label")
+    func visit() async throws {
+      try await Workspace.use { workspace in
+        let broker = try await workspace.startBroker()
+        let fleet = try workspace.startPeer(
+          "fleet", script: "dashboard_fleet.py", [broker.url.absoluteString])
+        _ = try await fleet.report("all at work", of: FleetReport.self) { $0.ready }
+        let browser = try workspace.startPeer(
+          "browser", script: "browser.py",
+          [broker.url.absoluteString, "--evaluate", Self.visit])
+        let found = try await browser.report("a visit", of: Evaluated.self) { $0.evaluated }
+        #expect(
+          found == [
+            "pump: flow running", "on N % of the time · changed AGO",
+            "blob label mode: <img src=x onerror=alert(1)>, 5 bytes: 68 65 6c 6c 6f", "0",
+            "plain-1 pump", "No device matches.",
+            "gone offline for N s: the device closed its link",
+            "true", "There is no device “nobody” here. It is shown as soon as it reports.",
+          ])
+      }
+    }
+
+    struct FleetReport: Decodable {
+      var ready: Bool?
     }
 
     private func evaluate(_ expression: String) async throws -> [String] {

@@ -53,6 +53,7 @@ struct PageReport: Decodable {
   var link: String
   var devices: [String: String]
   var charts: [String: Chart]
+  var cards: Int
   var problems: [String]
 }
 

@@ -1,14 +1,13 @@
-// One small chart on a canvas: a band from lowest to highest, the mean as a line, gaps as gaps.
+// One small chart on a canvas: a band from lowest to highest, the mean as a line, gaps as gaps; of what is
+// on or off, steps.
 //
 // Why not a chart library: see the measurement at the top of dashboard.js.
 
-import { decimalsOf, fixed, formatClock, scaleFor, ticks } from './format.js';
+import { decimalsOf, fixed, formatClock, formatDay, scaleFor, ticks } from './format.js';
 
-const left = 46;
 const right = 8;
-const top = 8;
 const bottom = 20;
-const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
+const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 172800];
 
 /** The page's colours, read once a theme: asking the style of an element for each stroke is slow. */
 export function readTheme() {
@@ -23,6 +22,9 @@ export class Chart {
   #width = 0;
   #height = 0;
   #view = { from: 0, to: 1 };
+  /** Where the axes begin: as far right and down as their labels need. */
+  #left = 46;
+  #top = 8;
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -44,10 +46,17 @@ export class Chart {
     return true;
   }
 
+  /** Gives the picture's memory back, until the next `resize()`. */
+  release() {
+    this.#canvas.width = 0;
+    this.#canvas.height = 0;
+    this.#width = 0;
+  }
+
   /** The time under a horizontal position within the canvas. */
   timeAt(x) {
     const { from, to } = this.#view;
-    const share = (x - left) / (this.#width - left - right);
+    const share = (x - this.#left) / (this.#width - this.#left - right);
     return from + Math.min(1, Math.max(0, share)) * (to - from);
   }
 
@@ -64,7 +73,11 @@ export class Chart {
     context.lineWidth = 1;
 
     const first = Math.max(0, series.firstIndexFrom(view.from) - 1);
-    const scale = valueScale(series, first);
+    const scale = series.isFlag ? flagScale : valueScale(series, first);
+    const labels = scale.ticks.map((value) => context.measureText(scale.label(value)).width);
+    this.#left = Math.min(this.#width / 2, Math.max(26, Math.ceil(Math.max(...labels)) + 8));
+    this.#top = scale.symbol === '' ? 8 : 22;
+    const [left, top] = [this.#left, this.#top];
     const x = (time) => left + (time - view.from) / (view.to - view.from) * (this.#width - left - right);
     const y = (value) => top + (scale.high - value) / (scale.high - scale.low) * (this.#height - top - bottom);
 
@@ -73,15 +86,16 @@ export class Chart {
     context.beginPath();
     context.rect(left, 0, this.#width - left, this.#height - bottom);
     context.clip();
-    for (const gap of gaps) this.#drawGap(x(gap.from), x(gap.to), theme);
-    const columns = this.#columns(series, first, view, x);
-    this.#drawRuns(columns, y, theme);
+    for (const gap of gaps) if (gap.to > gap.from) this.#drawGap(x(gap.from), x(gap.to), theme);
+    if (series.isFlag) this.#drawSteps(series, first, view, x, y, theme);
+    else this.#drawRuns(this.#columns(series, first, view, x), y, theme);
     if (pointed !== null) this.#drawPointer(series, view, pointed, x, y, theme);
     context.restore();
   }
 
   #drawAxes(view, scale, x, y, theme) {
     const context = this.#context;
+    const [left, top] = [this.#left, this.#top];
     context.textBaseline = 'middle';
     context.textAlign = 'right';
     for (const value of scale.ticks) {
@@ -92,26 +106,29 @@ export class Chart {
       context.fillText(scale.label(value), left - 6, height);
     }
     context.textAlign = 'left';
-    context.fillText(scale.symbol, 0, this.#height - 9);
+    context.fillText(scale.symbol, 0, 7);
     context.textAlign = 'center';
     context.textBaseline = 'alphabetic';
     const room = Math.max(2, Math.floor((this.#width - left) / 76));
-    const step = timeSteps.find((seconds) => (view.to - view.from) / seconds <= room) ?? 86400;
+    const step = timeSteps.find((seconds) => (view.to - view.from) / seconds <= room) ?? 172800;
     // Steps count from local midnight, so that an hour's mark is on the reader's hour.
     const zone = new Date(view.to * 1000).getTimezoneOffset() * 60;
     for (let time = Math.ceil((view.from - zone) / step) * step + zone; time <= view.to; time += step) {
       const at = Math.round(x(time)) + 0.5;
-      if (at < left + 16 || at > this.#width - 18) continue;
       context.strokeStyle = theme.grid;
       line(context, at, top, at, this.#height - bottom);
+      const text = step < 86400 ? formatClock(time, step < 60) : formatDay(time);
+      const half = context.measureText(text).width / 2;
+      if (at - half < 0 || at + half > this.#width) continue;
       context.fillStyle = theme.quiet;
-      context.fillText(formatClock(time, step < 60), at, this.#height - 5);
+      context.fillText(text, at, this.#height - 5);
     }
   }
 
   #drawGap(start, end, theme) {
     const context = this.#context;
     const height = this.#height - bottom;
+    const [left, top] = [this.#left, this.#top];
     context.save();
     context.beginPath();
     context.rect(start, top, Math.max(2, end - start), height - top);
@@ -152,6 +169,38 @@ export class Chart {
     return columns;
   }
 
+  // What is on or off stays so until it is told otherwise; a change within a window is one stroke.
+  #drawSteps(series, first, view, x, y, theme) {
+    const context = this.#context;
+    const longest = series.longestJoin(view.resolution);
+    const usual = series.usualSpacing(view.resolution);
+    context.fillStyle = theme.band;
+    context.strokeStyle = theme.accent;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    let isJoined = false;
+    for (let index = first; index < series.length && series.times[index] <= view.to; index += 1) {
+      const time = series.times[index];
+      const next = series.times[index + 1] ?? Infinity;
+      const end = Math.min(x(next - time <= longest ? next : time + usual), this.#width - right);
+      const level = y(series.last[index]);
+      if (series.min[index] !== series.max[index]) {
+        context.moveTo(x(time), y(0));
+        context.lineTo(x(time), y(1));
+        context.moveTo(x(time), level);
+      } else if (isJoined) {
+        context.lineTo(x(time), level);
+      } else {
+        context.moveTo(x(time), level);
+      }
+      context.lineTo(end, level);
+      if (series.last[index] === 1) context.fillRect(x(time), level, end - x(time), y(0) - level);
+      isJoined = next - time <= longest;
+    }
+    context.stroke();
+    context.lineWidth = 1;
+  }
+
   #drawRuns(columns, y, theme) {
     const context = this.#context;
     let start = 0;
@@ -188,12 +237,16 @@ export class Chart {
     const at = Math.round(x(pointed)) + 0.5;
     context.strokeStyle = theme.text;
     context.setLineDash([3, 3]);
-    line(context, at, top, at, this.#height - bottom);
+    line(context, at, this.#top, at, this.#height - bottom);
     context.setLineDash([]);
     const index = series.nearest(pointed - view.resolution / 2, view.resolution);
-    if (index >= 0) dot(context, x(series.times[index] + view.resolution / 2), y(series.mean[index]), 3.5, theme.text);
+    if (index < 0) return;
+    const value = series.isFlag ? series.last[index] : series.mean[index];
+    dot(context, x(series.times[index] + view.resolution / 2), y(value), 3.5, theme.text);
   }
 }
+
+const flagScale = { low: 0, high: 1, ticks: [0, 1], symbol: '', label: (value) => (value === 1 ? 'on' : 'off') };
 
 /** Bounds, ticks and labels of the vertical axis for the windows from index `first` on. */
 function valueScale(series, first) {

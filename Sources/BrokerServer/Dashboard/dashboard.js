@@ -22,32 +22,39 @@ const linkStatus = document.getElementById('link');
 const linkText = document.getElementById('link-text');
 const retry = document.getElementById('retry');
 const notice = document.getElementById('notice');
+/** So many devices come with the answer to `watchDevices`; what more there are, after it. */
+const longList = 1000;
 
 /** How far the broker's clock is ahead of this browser's, in seconds; charts end at the broker's now. */
 let clockAhead = 0;
-const now = () => Date.now() / 1000 + clockAhead;
+/** When the broker was last heard of, while there is no link to it; null while there is. */
+let asOf = null;
+const clock = { now: () => Date.now() / 1000 + clockAhead, asOf: () => asOf };
 
 // Addresses are relative to the page, so that it also works under a path behind a proxy.
 const liveURL = new URL('v1/live', document.baseURI);
 liveURL.protocol = liveURL.protocol === 'https:' ? 'wss:' : 'ws:';
 
 const link = new LiveLink(liveURL.href, { onOpen, onNotification, onState });
-const fleet = new Fleet({ now, onChosen: showDevice });
-const view = new DeviceView({ now, link });
+const fleet = new Fleet({ clock, onChosen: showDevice });
+const view = new DeviceView({ clock, link });
 
-function showDevice(record) {
+function showDevice(record, missing) {
   view.show(record);
   notice.hidden = record !== null;
-  if (record === null) {
-    show(notice, 'No device has reported yet. Start an agent: hawser-agent run --broker URL --device NAME');
-  }
+  if (record !== null) return;
+  show(notice, missing === null
+    ? 'No device has reported yet. Start an agent: hawser-agent run --broker URL --device NAME'
+    : `There is no device “${missing}” here. It is shown as soon as it reports.`);
 }
 
 async function onOpen() {
   try {
     measureClock();
     const { devices } = await link.request('watchDevices', {});
-    fleet.replace(devices);
+    asOf = null;
+    // A long list comes in parts, the rest of it as if it had changed.
+    fleet.replace(devices, devices.length < longList);
     await view.resume();
   } catch (error) {
     show(notice, `The broker did not answer as expected: ${error.message}`);
@@ -89,9 +96,12 @@ async function fetchDetails(device) {
 }
 
 function onState({ state, byEvents, reason }) {
+  if (state === 'down') asOf ??= link.lastHeard + clockAhead;
+  // What was last heard is not how it is: it loses its colours until the broker is back.
+  if (state !== 'connecting') document.body.dataset.link = state;
   linkStatus.dataset.state = state;
   retry.hidden = state !== 'down';
-  if (state === 'live') show(linkText, byEvents ? 'Live, by events' : 'Live');
+  if (state === 'live') show(linkText, byEvents ? 'Live, without WebSocket' : 'Live');
   // While it is tried again the words stay: a status that flips every second is noise.
   if (state === 'down') show(linkText, `Disconnected: ${reason}. Trying again…`);
 }
@@ -100,9 +110,13 @@ retry.addEventListener('click', () => link.retryNow());
 
 setInterval(() => {
   if (document.hidden) return;
-  fleet.refreshTimes();
+  fleet.refresh();
   view.tick();
 }, 1000);
-document.addEventListener('visibilitychange', () => document.hidden || view.tick());
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) return;
+  fleet.refresh();
+  view.tick();
+});
 
 link.open();

@@ -1,39 +1,40 @@
-// Live charts of one device: history first, then what arrives.
+// One device: its head, and live cards of everything that it measures.
 
 import { readTheme } from './chart.js';
 import { ChartCard } from './chart-card.js';
-import { Series } from './series.js';
-import { formatClock, formatSpan } from './format.js';
+import { DeviceFeed } from './device-feed.js';
+import { fillOlderTexts } from './older-texts.js';
+import { formatClock, formatMoment, formatSpan } from './format.js';
+import { presenceWords } from './presence.js';
 import { insertByName, show } from './dom.js';
 
-const section = document.getElementById('device');
-const charts = document.getElementById('charts');
-const notice = document.getElementById('notice');
-const pause = document.getElementById('pause');
-const gapNote = document.getElementById('gap-note');
-const functions = ['last', 'mean', 'min', 'max'];
+const element = (id) => document.getElementById(id);
+const section = element('device');
+const charts = element('charts');
+const notice = element('notice');
+const pause = element('pause');
+const gapNote = element('gap-note');
+const metricFilter = element('metric-filter');
+const metricCount = element('metric-count');
+/** With more cards than this they can be filtered. */
+const filterFrom = 12;
+/** When nothing has come for so long, the past is thought to be there as far as there is any. */
+const quietMs = 3000;
 
-/** One subscription serves both short ranges; an hour is asked for in windows ten times as long. */
-const planFor = (range) => (range <= 600
-  ? { resolution: '1s', windowSeconds: 1, keepSeconds: 600 }
-  : { resolution: '10s', windowSeconds: 10, keepSeconds: 3600 });
-
-/** A subscription that the broker has already ended need not be ended. */
-function ignoreRefusal(error) {
-  if (error.code === undefined) throw error;
-}
+/** One subscription serves both short ranges; longer ones are asked for in longer windows. */
+const planFor = (range) => [
+  { resolution: '1s', windowSeconds: 1, keepSeconds: 600 },
+  { resolution: '10s', windowSeconds: 10, keepSeconds: 3600 },
+  { resolution: '1m', windowSeconds: 60, keepSeconds: 86400 },
+  { resolution: '10m', windowSeconds: 600, keepSeconds: 7 * 86400 },
+].find((plan) => plan.keepSeconds >= range);
 
 export class DeviceView {
-  #now;
-  #link;
+  #clock;
+  #feed;
   #record = null;
   #range = 600;
   #plan = planFor(600);
-  #subscription = null;
-  #cursor = null;
-  #generation = 0;
-  #subscribing = Promise.resolve();
-  #seriesByID = new Map();
   #cards = new Map();
   #gaps = [];
   #pausedAt = null;
@@ -41,12 +42,24 @@ export class DeviceView {
   #theme = readTheme();
   #drawnAt = 0;
   #drawRequest = 0;
+  #isLoading = true;
+  #heardAt = 0;
+  #newest = 0;
 
-  constructor({ now, link }) {
-    this.#now = now;
-    this.#link = link;
+  /** `clock` has `now()` and `asOf()`, as the page knows the broker's time. */
+  constructor({ clock, link }) {
+    this.#clock = clock;
+    this.#feed = new DeviceFeed(link, {
+      onSeries: (series) => this.#announce(series),
+      onWindows: (rows) => this.#windows(rows),
+      onTexts: (rows) => this.#texts(rows),
+      onGap: (gap) => this.#addGap(gap),
+      onRefused: (error) => this.#showNotice(`The broker refused the subscription: ${error.message}`),
+    });
     pause.addEventListener('click', () => this.#setPaused(this.#pausedAt === null));
-    document.getElementById('ranges').addEventListener('change', (event) => this.#setRange(Number(event.target.value)));
+    element('ranges').addEventListener('change', (event) => this.#setRange(Number(event.target.value)));
+    element('reload').addEventListener('click', () => this.#restart());
+    metricFilter.addEventListener('input', () => this.#filterCards());
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       this.#theme = readTheme();
       this.#requestDraw();
@@ -58,135 +71,124 @@ export class DeviceView {
     section.hidden = record === null;
     const changed = record?.device !== this.#record?.device;
     this.#record = record;
+    document.title = record === null ? 'Hawser' : `${record.device} · Hawser`;
     if (record !== null) this.refreshHead();
-    if (changed) this.#restart();
+    if (!changed) return;
+    metricFilter.value = '';
+    this.#setPaused(false);
+    this.#restart();
   }
 
-  /** After the link came back: goes on where the last cursor ended. */
-  async resume() {
-    this.#subscription = null;
-    await this.#subscribe();
+  /** After the link came back. */
+  resume() {
+    this.#waitForPast();
+    return this.#feed.resume();
   }
 
-  receive(method, params) {
-    if (params.subscription !== this.#subscription || this.#subscription === null) return;
-    if (method === 'series') this.#announce(params.series);
-    if (method === 'gap') this.#addGap(params);
-    if (method === 'update') this.#update(params);
-  }
+  receive(method, params) { this.#feed.receive(method, params); }
 
   /** Once a second: time passes on the charts although nothing may have arrived. */
   tick() {
     if (this.#record === null) return;
     this.refreshHead();
+    const keepFrom = this.#to() - this.#plan.keepSeconds - 60;
+    for (const { series } of this.#cards.values()) series.forgetBefore(keepFrom);
+    if (this.#isLoading) this.#lookForEndOfPast();
     if (performance.now() - this.#drawnAt > 900) this.#requestDraw();
   }
 
   refreshHead() {
     const record = this.#record;
     if (record === null) return;
-    show(document.getElementById('device-name'), record.device);
-    const state = document.getElementById('device-state');
-    if (state.dataset.state !== record.state || !state.firstChild) {
-      const dot = document.createElement('span');
-      dot.className = 'dot';
-      state.replaceChildren(dot, document.createElement('span'));
-      state.dataset.state = record.state;
-    }
-    const since = record.since
-      ? ` for ${formatSpan(this.#now() - record.since)}, since ${formatClock(record.since)}` : '';
-    const cause = record.cause && record.state === 'offline' ? `: ${record.cause}` : '';
-    show(state.lastChild, `${record.state}${since}${cause}`);
+    show(element('device-name'), record.device);
+    const state = element('device-state');
+    state.dataset.state = record.state;
+    show(state.lastElementChild, presenceWords(record, this.#clock.now(), this.#clock.asOf(), true));
     const agent = record.agent?.name ? [`${record.agent.name} ${record.agent.version ?? ''}`.trim()] : [];
-    const labels = Object.entries(record.labels ?? {}).map(([key, value]) => `${key}=${value}`);
-    show(document.getElementById('device-facts'), [...agent, ...labels].join(' · '));
+    const address = record.link?.remoteAddress ? [`from ${record.link.remoteAddress}`] : [];
+    const labels = Object.entries(record.labels ?? {}).map(([key, value]) => `${key}: ${value}`);
+    show(element('device-facts'), [...agent, ...address, ...labels].join(' · '));
+    const wanted = new URLSearchParams({
+      device: record.device, from: `-${this.#range / 60}m`, resolution: this.#plan.resolution, format: 'csv',
+    });
+    element('csv').href = `v1/history?${wanted}`;
+    const twins = record.duplicate;
+    element('twin-note').hidden = twins === undefined;
+    if (twins) {
+      const from = twins.addresses.filter((address) => address !== null).join(' and ');
+      show(element('twin-note'), `Two devices use this name${from ? `, from ${from}` : ''}; last seen `
+        + `${formatMoment(twins.last, this.#clock.now())}. Give one of them another name.`);
+    }
   }
 
   #restart() {
     for (const card of this.#cards.values()) card.remove();
     this.#cards.clear();
     this.#gaps = [];
-    this.#cursor = null;
-    return this.#subscribe();
+    this.#waitForPast();
+    this.#filterCards();
+    this.#requestDraw();
+    return this.#feed.follow(this.#record?.device ?? null, this.#plan);
   }
 
-  // One subscription after the other, the old one ended before the next is asked for; of several
-  // that wait, only the newest is still wanted.
-  #subscribe() {
-    const generation = ++this.#generation;
-    this.#subscribing = this.#subscribing.then(() => this.#subscribeNext(generation));
-    return this.#subscribing;
+  // What was measured comes in the order of time, and is followed by the present without a mark.
+  #waitForPast() {
+    this.#isLoading = true;
+    this.#newest = 0;
+    this.#heardAt = performance.now();
   }
 
-  async #subscribeNext(generation) {
-    if (generation !== this.#generation) return;
-    try {
-      if (this.#subscription !== null) {
-        const old = this.#subscription;
-        this.#subscription = null;
-        await this.#link.request('unsubscribe', { subscription: old }).catch(ignoreRefusal);
-      }
-      if (this.#record === null) return;
-      const result = await this.#ask();
-      this.#subscription = result.subscription;
-      this.#cursor = result.cursor ?? this.#cursor;
-      this.#seriesByID.clear();
-      this.#announce(result.series ?? []);
-      this.#requestDraw();
-    } catch (error) {
-      // A lost link is told by the link itself, and comes back by itself.
-      if (error.code !== undefined) this.#showNotice(`The broker refused the subscription: ${error.message}`);
-    }
+  #lookForEndOfPast() {
+    const isPresent = this.#newest > this.#clock.now() - 3 * this.#plan.windowSeconds - 2;
+    const isQuiet = this.#feed.isOpen && performance.now() - this.#heardAt > quietMs;
+    if (!isPresent && !isQuiet) return;
+    this.#isLoading = false;
+    const silent = [...this.#cards.values()].filter(({ texts }) => texts !== null && texts.version === 0);
+    fillOlderTexts(this.#record.device, silent, () => this.#requestDraw());
   }
 
-  async #ask() {
-    const ask = (since) => this.#link.request('subscribe', {
-      query: { devices: [this.#record.device], metrics: ['*'] },
-      resolution: this.#plan.resolution, functions, since,
-    });
-    const start = `-${this.#plan.keepSeconds / 60}m`;
-    try {
-      return await ask(this.#cursor ?? start);
-    } catch (error) {
-      // A cursor that the broker no longer knows is no reason to stay without charts.
-      if (error.code === undefined || this.#cursor === null) throw error;
-      this.#cursor = null;
-      return ask(start);
-    }
-  }
-
-  // Numbers of series are the subscription's own; a card lives on under its metric and labels.
+  // A device has one series of each metric; its card lives on under that name.
   #announce(descriptions) {
+    this.#heardAt = performance.now();
     for (const description of descriptions) {
-      const key = JSON.stringify([description.metric, description.labels ?? {}]);
-      if (!this.#cards.has(key)) this.#cards.set(key, this.#addCard(new Series(description)));
-      this.#seriesByID.set(description.series, this.#cards.get(key).series);
+      const card = this.#cards.get(description.metric);
+      if (card) card.describe(description);
+      else this.#addCard(description);
     }
+    this.#filterCards();
+    this.#requestDraw();
   }
 
-  #addCard(series) {
-    const card = new ChartCard(series, {
+  #addCard(description) {
+    const card = new ChartCard(description, {
       onPoint: (time) => {
         this.#pointed = time;
         this.#requestDraw();
       },
       onNeedsDrawing: () => this.#requestDraw(),
     });
+    this.#cards.set(description.metric, card);
     // By name, in one grid: what belongs together stands together, and a single chart wastes no row.
-    insertByName(charts, card.element, series.metric, (sibling) => sibling.dataset.metric);
-    return card;
+    insertByName(charts, card.element, description.metric, (sibling) => sibling.dataset.metric);
   }
 
-  #update({ cursor, rows }) {
-    for (const [id, time, ...values] of rows) this.#seriesByID.get(id)?.put(time, ...values);
-    this.#cursor = cursor ?? this.#cursor;
-    const keepFrom = this.#to() - this.#plan.keepSeconds - 60;
-    for (const series of this.#seriesByID.values()) series.forgetBefore(keepFrom);
+  #windows(rows) {
+    this.#heardAt = performance.now();
+    for (const [metric, time, ...values] of rows) {
+      this.#cards.get(metric)?.series.put(time, ...values);
+      if (time > this.#newest) this.#newest = time;
+    }
     this.#requestDraw();
   }
 
-  #addGap({ from, to, reason }) {
-    this.#gaps.push({ from, to, reason: reason ?? 'unknown reason' });
+  #texts(rows) {
+    for (const [metric, time, value] of rows) this.#cards.get(metric)?.texts?.put(time, value);
+    this.#requestDraw();
+  }
+
+  #addGap({ from, to, reason, packs }) {
+    this.#gaps.push({ from, to, reason: reason ?? 'unknown reason', packs });
+    if (this.#gaps.length > 100) this.#gaps.shift();
     this.#requestDraw();
   }
 
@@ -194,9 +196,22 @@ export class DeviceView {
     this.#gaps = this.#gaps.filter((gap) => gap.to > this.#to() - this.#plan.keepSeconds);
     const newest = this.#gaps.findLast((gap) => gap.to > view.from && gap.from < view.to);
     gapNote.hidden = newest === undefined;
-    if (newest) {
-      show(gapNote, `Readings from ${formatClock(newest.from)} to ${formatClock(newest.to)} are lost: ${newest.reason}.`);
+    if (newest) show(gapNote.firstElementChild, gapWords(newest, view.from));
+    // What this page was not sent is at the broker still.
+    element('reload').hidden = newest === undefined || newest.packs !== undefined;
+  }
+
+  #filterCards() {
+    const wanted = metricFilter.value.trim().toLowerCase();
+    let shown = 0;
+    for (const [metric, card] of this.#cards) {
+      card.element.hidden = wanted !== '' && !metric.toLowerCase().includes(wanted);
+      shown += card.element.hidden ? 0 : 1;
     }
+    const size = this.#cards.size;
+    element('metric-tools').hidden = size <= filterFrom;
+    if (shown === 0 && size > 0) show(metricCount, `No metric matches “${metricFilter.value.trim()}”.`);
+    else show(metricCount, wanted === '' ? `${size} metrics` : `${shown} of ${size} metrics`);
   }
 
   #setRange(range) {
@@ -209,20 +224,13 @@ export class DeviceView {
   }
 
   #setPaused(paused) {
-    this.#pausedAt = paused ? this.#now() : null;
+    this.#pausedAt = paused ? this.#clock.now() : null;
     pause.setAttribute('aria-pressed', String(paused));
+    show(pause, paused ? 'Paused' : 'Pause');
     this.#requestDraw();
   }
 
-  #to() { return this.#pausedAt ?? this.#now(); }
-
-  // A device that has just been switched on has no ten minutes to show: the charts begin with what
-  // there is, and grow to the chosen length.
-  #from(to) {
-    let oldest = to;
-    for (const { series } of this.#cards.values()) oldest = Math.min(oldest, series.times[0] ?? to);
-    return Math.max(to - this.#range, Math.min(to - 60, oldest));
-  }
+  #to() { return this.#pausedAt ?? this.#clock.now(); }
 
   #showNotice(text) {
     show(notice, text);
@@ -240,11 +248,33 @@ export class DeviceView {
     this.#drawnAt = performance.now();
     if (this.#record === null) return;
     const to = this.#to();
-    const view = { from: this.#from(to), to, resolution: this.#plan.windowSeconds, now: this.#now() };
+    const view = {
+      from: to - this.#range, to, resolution: this.#plan.windowSeconds, keep: this.#plan.keepSeconds,
+      now: this.#clock.now(), isLoading: this.#isLoading,
+    };
     for (const card of this.#cards.values()) card.draw(view, this.#gaps, this.#pointed, this.#theme);
     this.#showGaps(view);
-    const waiting = this.#cards.size === 0 && this.#subscription !== null;
-    if (waiting) this.#showNotice(`No readings in the last ${formatSpan(this.#plan.keepSeconds)}.`);
-    else if (this.#cards.size > 0) notice.hidden = true;
+    this.#showProgress(view);
+    if (this.#cards.size > 0) notice.hidden = true;
+    else if (!this.#isLoading) this.#showNotice('This device has sent no readings yet.');
+    else this.#showNotice('Loading…');
   }
+
+  #showProgress(view) {
+    const start = view.now - view.keep;
+    const share = Math.max(0, Math.min(1, (this.#newest - start) / view.keep));
+    const isSlow = this.#isLoading && this.#clock.asOf() === null && this.#cards.size > 0;
+    element('progress').hidden = !isSlow;
+    if (isSlow) show(element('progress'), `Loading the last ${formatSpan(view.keep)}: ${Math.floor(share * 100)} %`);
+  }
+}
+
+/** What a gap means, in a sentence. */
+function gapWords({ from, to, reason, packs }, viewFrom) {
+  const span = to > from ? `from ${formatClock(Math.max(from, viewFrom))} to ${formatClock(to)}` : '';
+  if (packs === undefined) return `Not shown ${span}: ${reason}.`.replace('  ', ' ');
+  const count = packs.to - packs.from + 1;
+  const what = `${count === 1 ? 'One pack' : `${count} packs`} of readings`;
+  const when = span || `, told at ${formatClock(to)}`;
+  return `${what} of this device ${count === 1 ? 'is' : 'are'} lost${span ? ` ${when}` : when}: ${reason}.`;
 }

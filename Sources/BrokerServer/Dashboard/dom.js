@@ -13,8 +13,29 @@ export function stamp(templateID) {
 /** Names in the order people expect: `disk2` before `disk10`. */
 export const byName = new Intl.Collator('en', { numeric: true }).compare;
 
-/** Inserts `child` among its siblings by name; `nameOf` reads a sibling's name. */
+/** Inserts `child` among its siblings, which are in order; `nameOf` reads a sibling's name. */
 export function insertByName(parent, child, name, nameOf) {
-  const next = [...parent.children].find((sibling) => byName(nameOf(sibling), name) > 0);
-  parent.insertBefore(child, next ?? null);
+  const { children } = parent;
+  let low = 0;
+  let high = children.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (byName(nameOf(children[middle]), name) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  parent.insertBefore(child, children[low] ?? null);
+}
+
+/** Makes `wanted` an element's children, in that order, and moves none that is in its place already. */
+export function arrange(parent, wanted) {
+  const keep = new Set(wanted);
+  for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
+  const focused = document.activeElement;
+  let place = parent.firstElementChild;
+  for (const child of wanted) {
+    if (child === place) place = place.nextElementSibling;
+    else parent.insertBefore(child, place);
+  }
+  // What is moved loses the keyboard.
+  if (focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
 }

@@ -1,8 +1,11 @@
 // The live link's messages over server-sent events, for networks that let no WebSocket through.
 //
 // Looks to its owner like a WebSocket: requests are sent as text, answers and notifications come as
-// text. Behind it is one EventSource for each subscription and one for the devices. An interruption of
-// any of them ends the whole, as it would a WebSocket; its owner comes back with its cursors.
+// text. Behind it is one EventSource for windows and devices together, because browsers have six
+// connections to a broker for all of their tabs, and short requests for readings. An interruption ends the
+// whole, as it would a WebSocket; its owner comes back with its cursors.
+
+import { ReadingPoll } from './reading-poll.js';
 
 const notifications = ['update', 'series', 'gap', 'presence', 'commandState', 'commandProgress'];
 
@@ -12,7 +15,10 @@ export class EventSocket {
   onmessage = null;
   onclose = null;
   #base;
-  #sources = new Map();
+  #source = null;
+  /** The subscription that the source brings, and whether it is wanted still. */
+  #subscription = null;
+  #polls = new Map();
 
   /** `url` is the WebSocket's: `ws://…/v1/live`. */
   constructor(url) {
@@ -27,9 +33,10 @@ export class EventSocket {
 
   send(text) {
     const { id, method, params } = JSON.parse(text);
-    if (method === 'subscribe') this.#subscribe(id, params);
+    if (method === 'subscribe' && params.resolution === 'raw') this.#poll(id, params);
+    else if (method === 'subscribe') this.#subscribe(id, params);
     else if (method === 'unsubscribe') this.#unsubscribe(id, params.subscription);
-    else if (method === 'watchDevices') this.#open(id, { watch: 'devices' }, 'devices');
+    else if (method === 'watchDevices') this.#open({ watch: 'devices' }, { devices: id });
     else if (method === 'heartbeat') this.#heartbeat(id, params);
     else this.#refuse(id, -32601, `${method} needs a WebSocket`);
   }
@@ -57,42 +64,59 @@ export class EventSocket {
     }
     if (functions) wanted.functions = functions.join();
     if (groupBy) wanted.groupBy = groupBy.join();
-    this.#open(id, wanted, 'subscribed');
+    this.#open({ ...wanted, watch: 'series,devices' }, { subscribed: id });
   }
 
-  #open(id, wanted, answer) {
+  // `answers` says which request an event answers; a list of devices that nobody asked for tells what has
+  // changed while there was no source.
+  #open(wanted, answers) {
+    this.#source?.close();
+    this.#subscription = null;
     const url = new URL('live/events', this.#base);
     for (const [key, value] of Object.entries(wanted)) {
       if (value !== undefined) url.searchParams.set(key, value);
     }
     const source = new EventSource(url);
-    const key = Symbol(id);
-    this.#sources.set(key, source);
-    source.addEventListener(answer, ({ data }) => {
+    this.#source = source;
+    source.addEventListener('subscribed', ({ data }) => {
       const result = JSON.parse(data);
-      if (result.subscription !== undefined) {
-        this.#sources.delete(key);
-        this.#sources.set(result.subscription, source);
-      }
-      this.#answer(id, result);
+      this.#subscription = result.subscription;
+      this.#answer(answers.subscribed, result);
+    });
+    source.addEventListener('devices', ({ data }) => {
+      const result = JSON.parse(data);
+      if (answers.devices !== undefined) return this.#answer(answers.devices, result);
+      for (const device of result.devices) this.#tell({ method: 'presence', params: device });
     });
     source.addEventListener('refused', ({ data }) => {
-      source.close();
-      this.#sources.delete(key);
-      this.#tell({ id, error: JSON.parse(data) });
+      if (answers.subscribed === undefined) source.close();
+      else this.#open({ watch: 'devices' }, {});
+      this.#tell({ id: answers.subscribed ?? answers.devices, error: JSON.parse(data) });
     });
     for (const method of notifications) {
-      source.addEventListener(method, ({ data }) => this.#tell({ method, params: JSON.parse(data) }));
+      source.addEventListener(method, ({ data }) => this.#notify(method, JSON.parse(data)));
     }
     source.onerror = () => this.#end('the stream of events was interrupted');
   }
 
+  #notify(method, params) {
+    if (params.subscription !== undefined && params.subscription !== this.#subscription) return;
+    this.#tell({ method, params });
+  }
+
+  #poll(id, params) {
+    const subscription = `readings-${id}`;
+    const tell = (update) => this.#tell({ method: 'update', params: { subscription, ...update } });
+    this.#polls.set(subscription, new ReadingPoll(new URL('history', this.#base), params, tell));
+    this.#answer(id, { subscription, series: [] });
+  }
+
+  // The source goes on, for the devices' sake; the next subscription takes its place.
   #unsubscribe(id, subscription) {
-    const source = this.#sources.get(subscription);
-    this.#sources.delete(subscription);
-    source?.close();
-    if (source) this.#answer(id, {});
-    else this.#refuse(id, -32000, 'there is no such subscription');
+    this.#polls.get(subscription)?.end();
+    if (subscription === this.#subscription) this.#subscription = null;
+    else if (!this.#polls.delete(subscription)) return this.#refuse(id, -32000, 'there is no such subscription');
+    this.#answer(id, {});
   }
 
   #answer(id, result) { this.#tell({ id, result }); }
@@ -108,8 +132,9 @@ export class EventSocket {
   #end(reason) {
     if (this.readyState === WebSocket.CLOSED) return;
     this.readyState = WebSocket.CLOSED;
-    for (const source of this.#sources.values()) source.close();
-    this.#sources.clear();
+    this.#source?.close();
+    for (const poll of this.#polls.values()) poll.end();
+    this.#polls.clear();
     this.onclose?.({ code: 1006, reason });
   }
 }

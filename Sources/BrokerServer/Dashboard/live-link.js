@@ -10,6 +10,8 @@ const firstDelayMs = 500;
 const longestDelayMs = 30_000;
 const silenceMs = 20_000;
 const answerMs = 10_000;
+/** How often it is tried whether WebSockets get through by now. */
+const returnMs = 60_000;
 /** After so many WebSockets that did not open in a row, events are tried. */
 const blockedAfter = 2;
 
@@ -32,6 +34,9 @@ export class LiveLink {
   #blocked = 0;
   #retryTimer = 0;
   #probeTimer = 0;
+  #returnTimer = 0;
+  /** When something last came, in seconds since 1970 by this browser's clock. */
+  lastHeard = Date.now() / 1000;
 
   /**
    * `owner` is told what happens: `onOpen()`, `onNotification(method, params)`, and `onState(state)`
@@ -48,22 +53,61 @@ export class LiveLink {
     clearTimeout(this.#retryTimer);
     this.#owner.onState({ state: 'connecting' });
     const byEvents = this.#blocked >= blockedAfter;
-    const socket = byEvents
-      ? new EventSocket(this.#url) : new WebSocket(this.#url, ['hawser.live.v1']);
-    this.#socket = socket;
-    // A broker that is away opens neither: so they are tried in turn until one does.
-    this.#blocked = byEvents ? 0 : this.#blocked + 1;
+    this.#adopt(byEvents ? new EventSocket(this.#url) : this.#webSocket(), byEvents);
     this.#expectTraffic(answerMs);
+  }
+
+  #webSocket() { return new WebSocket(this.#url, ['hawser.live.v1']); }
+
+  #adopt(socket, byEvents) {
+    this.#socket = socket;
+    let wasOpen = socket.readyState === WebSocket.OPEN;
     socket.onopen = () => {
-      this.#blocked = byEvents ? blockedAfter : 0;
-      this.#owner.onState({ state: 'live', byEvents });
-      this.#owner.onOpen();
+      wasOpen = true;
+      this.#opened(byEvents);
     };
     socket.onmessage = (event) => {
+      this.lastHeard = Date.now() / 1000;
       this.#expectTraffic(silenceMs);
       this.#receive(event.data);
     };
-    socket.onclose = (event) => this.#closed(socket, event.reason || closeWords(event.code));
+    socket.onclose = (event) => {
+      // Until now it was there, or it could have said so.
+      if (wasOpen && socket === this.#socket) this.lastHeard = Date.now() / 1000;
+      if (!wasOpen) this.#judge(byEvents);
+      this.#closed(socket, event.reason || closeWords(event.code));
+    };
+  }
+
+  #opened(byEvents) {
+    this.#blocked = byEvents ? blockedAfter : 0;
+    this.#owner.onState({ state: 'live', byEvents });
+    this.#owner.onOpen();
+    clearTimeout(this.#returnTimer);
+    if (byEvents) this.#returnTimer = setTimeout(() => this.#tryWebSocket(), returnMs);
+  }
+
+  // A broker that is away opens no WebSocket either: they are blocked only where HTTP gets through.
+  async #judge(byEvents) {
+    if (byEvents) this.#blocked = 0;
+    else if (await isThere(this.#url)) this.#blocked += 1;
+  }
+
+  // Whatever was in the way may be gone; nothing is interrupted to find out.
+  #tryWebSocket() {
+    const events = this.#socket;
+    const socket = this.#webSocket();
+    socket.onerror = () => {
+      this.#returnTimer = setTimeout(() => events === this.#socket && this.#tryWebSocket(), returnMs);
+    };
+    socket.onopen = () => {
+      if (events === null || events !== this.#socket) return socket.close();
+      for (const request of this.#requests.values()) request.reject(new Error('the link has moved'));
+      this.#requests.clear();
+      this.#adopt(socket, false);
+      events.close();
+      this.#opened(false);
+    };
   }
 
   /** Asks now instead of waiting for the next try; does nothing while a link is open. */
@@ -129,8 +173,20 @@ export class LiveLink {
   }
 }
 
+/** Whether the broker answers HTTP; `url` is the WebSocket's. */
+async function isThere(url) {
+  const health = new URL('../healthz', url);
+  health.protocol = health.protocol === 'wss:' ? 'https:' : 'http:';
+  try {
+    return (await fetch(health, { cache: 'no-store', signal: AbortSignal.timeout(answerMs) })).ok;
+  } catch {
+    return false;
+  }
+}
+
 function closeWords(code) {
   if (code === 1012) return 'the broker is restarting';
   if (code === 1006) return 'the broker cannot be reached';
-  return `closed with code ${code}`;
+  if (code === 4002) return 'this page did not keep up';
+  return `the broker closed the link (${code})`;
 }

@@ -10,12 +10,21 @@ export class Series {
   min = [];
   max = [];
   #spacings = [];
+  #sawOther = false;
 
-  constructor({ metric, unit, labels }) {
+  constructor(description) {
+    this.describe(description);
+  }
+
+  /** Takes what the broker says of the series. */
+  describe({ metric, unit, kind }) {
     this.metric = metric;
     this.unit = unit ?? '';
-    this.labels = labels ?? {};
+    this.kind = kind ?? 'number';
   }
+
+  /** Whether it is on or off, and nothing else. */
+  get isFlag() { return this.kind === 'boolean' && !this.#sawOther; }
 
   get length() { return this.times.length; }
   get lastTime() { return this.times.at(-1); }
@@ -24,6 +33,7 @@ export class Series {
   /** Adds a window, or replaces the one that late data changed. Values that are not numbers are left out. */
   put(time, last, mean, min, max) {
     if (typeof last !== 'number') return;
+    if (last !== 0 && last !== 1) this.#sawOther = true;
     const at = this.#indexFor(time);
     const replaces = this.times[at] === time ? 1 : 0;
     if (at === this.times.length && at > 0) this.#noteSpacing(time - this.times[at - 1]);
@@ -66,6 +76,19 @@ export class Series {
       if (this.max[index] > high) high = this.max[index];
     }
     return { low, high };
+  }
+
+  /** The share of the windows from index `first` on in which it was on at last, and when it last changed. */
+  flags(first) {
+    let on = 0;
+    let changed = null;
+    for (let index = first; index < this.length; index += 1) {
+      on += this.last[index];
+      if (this.min[index] !== this.max[index] || (index > 0 && this.last[index] !== this.last[index - 1])) {
+        changed = this.times[index];
+      }
+    }
+    return { share: on / Math.max(1, this.length - first), changed };
   }
 
   /** The index of the window nearest to `time`, or -1 when none is within the usual distance. */

@@ -14,13 +14,18 @@ enum DashboardAssets {
     script("chart-card.js", PackageResources.chart_card_js),
     script("chart.js", PackageResources.chart_js),
     script("dashboard.js", PackageResources.dashboard_js),
+    script("device-feed.js", PackageResources.device_feed_js),
     script("device-view.js", PackageResources.device_view_js),
     script("dom.js", PackageResources.dom_js),
     script("event-socket.js", PackageResources.event_socket_js),
     script("fleet.js", PackageResources.fleet_js),
     script("format.js", PackageResources.format_js),
     script("live-link.js", PackageResources.live_link_js),
+    script("older-texts.js", PackageResources.older_texts_js),
+    script("reading-poll.js", PackageResources.reading_poll_js),
+    script("presence.js", PackageResources.presence_js),
     script("series.js", PackageResources.series_js),
+    script("text-log.js", PackageResources.text_log_js),
   ]
 
   /// The words for each cause of a link's end, so that there is one table of them.

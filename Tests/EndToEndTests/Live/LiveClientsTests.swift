@@ -205,7 +205,7 @@ extension EndToEndTests {
         let first = try await browser.report("a chart", of: PageReport.self) { page in
           page.charts["load.1m"].flatMap { $0.windows >= 3 ? (page: page, chart: $0) : nil }
         }
-        #expect(first.page.link == "Live, by events")
+        #expect(first.page.link == "Live, without WebSocket")
         #expect(first.page.devices["blocked"]?.hasPrefix("online") == true)
         let later = try await browser.report("a chart that moved", of: PageReport.self) { page in
           page.charts["load.1m"].flatMap { $0.windows >= first.chart.windows + 3 ? $0 : nil }

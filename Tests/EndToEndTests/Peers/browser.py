@@ -1,7 +1,7 @@
 """Opens the dashboard in headless Chromium and tells what a person would see.
 
 Writes one JSON line every half second: `{"link", "devices", "charts": {metric: {windows, newest,
-value, pixels}}, "problems"}`, where `pixels` is a fingerprint of what is drawn and `problems` are
+value, pixels}}, "cards", "problems"}`, where `pixels` is a fingerprint of what is drawn and `problems` are
 errors of the page (scripts, blocked content). Keeps the newest screenshot in a file. Runs until it
 is killed. With `--evaluate EXPRESSION` it writes `{"evaluated": …}` with what the page made of that,
 and ends.
@@ -20,6 +20,8 @@ from websockets.asyncio.client import connect
 
 LOOK = """(() => {
   const fingerprint = (canvas) => {
+    // Out of sight, or not a chart.
+    if (canvas.width === 0) return 0;
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     let hash = 0;
     for (let index = 0; index < data.length; index += 4) {
@@ -39,7 +41,8 @@ LOOK = """(() => {
   for (const item of document.querySelectorAll('[data-device]')) {
     devices[item.dataset.device] = item.querySelector('.state').textContent;
   }
-  return { link: document.getElementById('link-text').textContent, devices, charts };
+  const cards = document.querySelectorAll('.card').length;
+  return { link: document.getElementById('link-text').textContent, devices, charts, cards };
 })()"""
 
 
@@ -109,6 +112,8 @@ async def main(arguments):
             answer = await page.call(
                 "Runtime.evaluate", expression=arguments.evaluate, awaitPromise=True,
                 returnByValue=True)
+            if "exceptionDetails" in answer:
+                raise SystemExit(json.dumps(answer["exceptionDetails"])[:4000])
             print(json.dumps({"evaluated": answer.get("result", {}).get("value")}), flush=True)
             return
         while True:
