@@ -91,6 +91,36 @@ extension EndToEndTests {
         ])
     }
 
+    @Test(
+      "What a device gave up is the silence before it said so; what was not sent is not called lost"
+    )
+    func losses() async throws {
+      let found = try await evaluate(
+        """
+        import('/assets/losses.js').then(({ Losses, union }) => {
+          const losses = new Losses();
+          const packs = { epoch: 'e', from: 13, to: 24 };
+          for (const again of [1, 2]) losses.add({ from: 125, to: 125, reason: 'spool full', packs });
+          const times = [90, 91, 92, 110, 111, 112, 124, 125, 126, 150, 151];
+          losses.place(times, 2.5);
+          const view = { from: 60, to: 160 };
+          const clocks = (text) => text.replace(/[0-9]{2}:[0-9]{2}:[0-9]{2}/g, 'T');
+          const seen = [JSON.stringify(losses.spans.map(({ from, to }) => [from, to])), clocks(losses.newest(view).text)];
+          losses.place(Array.from({ length: 60 }, (_, index) => 95 + index), 2.5);
+          seen.push(String(losses.spans.length));
+          losses.add({ from: 150, to: 155, reason: 'slow reader' });
+          seen.push(clocks(losses.newest(view).text), String(losses.newest(view).isThere));
+          return seen;
+        })
+        """)
+      #expect(
+        found == [
+          "[[113,124]]",
+          "12 packs of readings are lost from T to T: the device was cut off for longer than it has room for.",
+          "0", "Not shown from T to T: this page was slower than the data.", "true",
+        ])
+    }
+
     /// What a person does on the page, and what is on it then.
     private static let visit = """
       (async () => {
@@ -119,7 +149,7 @@ extension EndToEndTests {
         await wait('a pump', () => words('running', '.value') === 'on' || words('running', '.value') === 'off');
         await new Promise((done) => setTimeout(done, 500));
         seen.push(`${document.getElementById('device-name').textContent}: ${shown()}`);
-        seen.push(words('running', '.foot').replace(/[0-9]+/g, 'N').replace(/just now|N s ago/, 'AGO'));
+        seen.push(words('running', '.foot').replace(/[0-9]+/g, 'N').replace(/(changed )?(just now|N s ago)/, 'AGO'));
         location.hash = 'wordy';
         await wait('texts', () => words('mode', '.said') !== '' && words('mode', '.said') !== '–');
         seen.push(`${shown()}: ${words('mode', '.said')}, ${words('blob', '.said')}`);
@@ -159,7 +189,7 @@ extension EndToEndTests {
         let found = try await browser.report("a visit", of: Evaluated.self) { $0.evaluated }
         #expect(
           found == [
-            "pump: flow running", "on N % of the time · changed AGO",
+            "pump: flow running", "on N % of the time · AGO",
             "blob label mode: <img src=x onerror=alert(1)>, 5 bytes: 68 65 6c 6c 6f", "0",
             "plain-1 pump", "No device matches.",
             "gone offline for N s: the device closed its link",

@@ -118,9 +118,9 @@ export class ChartCard {
     return `${formatAgo(age)}${moment}${since}`;
   }
 
-  #words(value) {
+  #words(value, magnitude) {
     if (this.series.isFlag) return value === 1 ? 'on' : 'off';
-    return formatValue(value, this.series.unit);
+    return formatValue(value, this.series.unit, magnitude);
   }
 
   #summary(view, age, isOld) {
@@ -137,7 +137,8 @@ export class ChartCard {
       return `on ${Math.round(100 * share)} % of the time · ${change}`;
     }
     const { low, high } = series.extent(first);
-    return `low ${this.#words(low)} · high ${this.#words(high)} · ${formatAgo(age)}`;
+    const magnitude = Math.max(Math.abs(low), Math.abs(high));
+    return `low ${this.#words(low, magnitude)} · high ${this.#words(high, magnitude)} · ${formatAgo(age)}`;
   }
 
   #readout(pointed, view) {
@@ -147,8 +148,9 @@ export class ChartCard {
     const clock = formatClock(series.times[index]);
     const [low, high] = [series.min[index], series.max[index]];
     if (series.isFlag) return `${clock}: ${this.#words(series.last[index])}${low === high ? '' : ', and changed'}`;
-    const range = low === high ? '' : ` (${this.#words(low)} to ${this.#words(high)})`;
-    return `${clock}: ${this.#words(series.mean[index])}${range}`;
+    const magnitude = Math.max(Math.abs(low), Math.abs(high));
+    const [from, mean, to] = [low, series.mean[index], high].map((value) => this.#words(value, magnitude));
+    return `${clock}: ${mean}${low === high ? '' : ` (${from} to ${to})`}`;
   }
 
   // With the keyboard: arrows walk along the windows, Home and End jump, Escape lets go. The line

@@ -4,7 +4,8 @@ import { readTheme } from './chart.js';
 import { ChartCard } from './chart-card.js';
 import { DeviceFeed } from './device-feed.js';
 import { fillOlderTexts } from './older-texts.js';
-import { formatClock, formatMoment, formatSpan } from './format.js';
+import { formatMoment, formatSpan } from './format.js';
+import { Losses, union } from './losses.js';
 import { presenceWords } from './presence.js';
 import { insertByName, show } from './dom.js';
 
@@ -20,6 +21,7 @@ const metricCount = element('metric-count');
 const filterFrom = 12;
 /** When nothing has come for so long, the past is thought to be there as far as there is any. */
 const quietMs = 3000;
+const placeEveryMs = 10_000;
 
 /** One subscription serves both short ranges; longer ones are asked for in longer windows. */
 const planFor = (range) => [
@@ -36,7 +38,8 @@ export class DeviceView {
   #range = 600;
   #plan = planFor(600);
   #cards = new Map();
-  #gaps = [];
+  #losses = new Losses();
+  #placedAt = 0;
   #pausedAt = null;
   #pointed = null;
   #theme = readTheme();
@@ -53,7 +56,11 @@ export class DeviceView {
       onSeries: (series) => this.#announce(series),
       onWindows: (rows) => this.#windows(rows),
       onTexts: (rows) => this.#texts(rows),
-      onGap: (gap) => this.#addGap(gap),
+      onGap: (gap) => {
+        this.#losses.add(gap);
+        this.#placedAt = 0;
+        this.#requestDraw();
+      },
       onRefused: (error) => this.#showNotice(`The broker refused the subscription: ${error.message}`),
     });
     pause.addEventListener('click', () => this.#setPaused(this.#pausedAt === null));
@@ -93,7 +100,9 @@ export class DeviceView {
     this.refreshHead();
     const keepFrom = this.#to() - this.#plan.keepSeconds - 60;
     for (const { series } of this.#cards.values()) series.forgetBefore(keepFrom);
+    this.#losses.forgetBefore(keepFrom);
     if (this.#isLoading) this.#lookForEndOfPast();
+    this.#placeLosses();
     if (performance.now() - this.#drawnAt > 900) this.#requestDraw();
   }
 
@@ -124,7 +133,7 @@ export class DeviceView {
   #restart() {
     for (const card of this.#cards.values()) card.remove();
     this.#cards.clear();
-    this.#gaps = [];
+    this.#losses.clear();
     this.#waitForPast();
     this.#filterCards();
     this.#requestDraw();
@@ -186,19 +195,22 @@ export class DeviceView {
     this.#requestDraw();
   }
 
-  #addGap({ from, to, reason, packs }) {
-    this.#gaps.push({ from, to, reason: reason ?? 'unknown reason', packs });
-    if (this.#gaps.length > 100) this.#gaps.shift();
-    this.#requestDraw();
+  #showLosses(view) {
+    const newest = this.#losses.newest(view);
+    gapNote.hidden = newest === null;
+    if (newest === null) return;
+    show(gapNote.firstElementChild, newest.text);
+    element('reload').hidden = !newest.isThere;
   }
 
-  #showGaps(view) {
-    this.#gaps = this.#gaps.filter((gap) => gap.to > this.#to() - this.#plan.keepSeconds);
-    const newest = this.#gaps.findLast((gap) => gap.to > view.from && gap.from < view.to);
-    gapNote.hidden = newest === undefined;
-    if (newest) show(gapNote.firstElementChild, gapWords(newest, view.from));
-    // What this page was not sent is at the broker still.
-    element('reload').hidden = newest === undefined || newest.packs !== undefined;
+  // Not at each draw: it goes through everything. What comes late may make a silence shorter.
+  #placeLosses() {
+    if (this.#isLoading || this.#losses.isEmpty || performance.now() - this.#placedAt < placeEveryMs) return;
+    this.#placedAt = performance.now();
+    const series = [...this.#cards.values()].map((card) => card.series);
+    const joins = series.filter(({ length }) => length > 1).map((one) => one.longestJoin(this.#plan.windowSeconds));
+    if (joins.length === 0) return;
+    this.#losses.place(union(series, this.#to() - this.#plan.keepSeconds), Math.min(...joins));
   }
 
   #filterCards() {
@@ -252,8 +264,9 @@ export class DeviceView {
       from: to - this.#range, to, resolution: this.#plan.windowSeconds, keep: this.#plan.keepSeconds,
       now: this.#clock.now(), isLoading: this.#isLoading,
     };
-    for (const card of this.#cards.values()) card.draw(view, this.#gaps, this.#pointed, this.#theme);
-    this.#showGaps(view);
+    const { spans } = this.#losses;
+    for (const card of this.#cards.values()) card.draw(view, spans, this.#pointed, this.#theme);
+    this.#showLosses(view);
     this.#showProgress(view);
     if (this.#cards.size > 0) notice.hidden = true;
     else if (!this.#isLoading) this.#showNotice('This device has sent no readings yet.');
@@ -267,14 +280,4 @@ export class DeviceView {
     element('progress').hidden = !isSlow;
     if (isSlow) show(element('progress'), `Loading the last ${formatSpan(view.keep)}: ${Math.floor(share * 100)} %`);
   }
-}
-
-/** What a gap means, in a sentence. */
-function gapWords({ from, to, reason, packs }, viewFrom) {
-  const span = to > from ? `from ${formatClock(Math.max(from, viewFrom))} to ${formatClock(to)}` : '';
-  if (packs === undefined) return `Not shown ${span}: ${reason}.`.replace('  ', ' ');
-  const count = packs.to - packs.from + 1;
-  const what = `${count === 1 ? 'One pack' : `${count} packs`} of readings`;
-  const when = span || `, told at ${formatClock(to)}`;
-  return `${what} of this device ${count === 1 ? 'is' : 'are'} lost${span ? ` ${when}` : when}: ${reason}.`;
 }

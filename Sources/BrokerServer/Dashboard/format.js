@@ -87,14 +87,17 @@ export function fixed(value, decimals) {
   return formatter.format(Object.is(value, -0) ? 0 : value);
 }
 
-/** A value with its unit and about three significant digits: `12.3 MiB`, `4.31 %`, `147 /s`. */
-export function formatValue(value, unit) {
+/**
+ * A value with its unit and about three significant digits: `12.3 MiB`, `4.31 %`, `147 /s`. Beside a larger
+ * one, its `magnitude`, it is written on that one's scale.
+ */
+export function formatValue(value, unit, magnitude = value) {
   if (!Number.isFinite(value)) return '–';
   if (unit === 'lat' || unit === 'lon') return `${fixed(value, 5)}°`;
-  const { divisor, symbol } = scaleFor(unit, value);
+  const { divisor, symbol } = scaleFor(unit, magnitude);
   const scaled = value / divisor;
   const isWhole = divisor === 1 && Number.isInteger(scaled) && (bare.has(unit) || bytes.test(unit));
-  const text = fixed(scaled, isWhole ? 0 : decimalsFor(Math.abs(scaled)));
+  const text = fixed(scaled, isWhole ? 0 : decimalsFor(Math.abs(magnitude / divisor)));
   return symbol ? `${text}\u00a0${symbol}` : text;
 }
 

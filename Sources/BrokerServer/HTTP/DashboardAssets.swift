@@ -21,6 +21,7 @@ enum DashboardAssets {
     script("fleet.js", PackageResources.fleet_js),
     script("format.js", PackageResources.format_js),
     script("live-link.js", PackageResources.live_link_js),
+    script("losses.js", PackageResources.losses_js),
     script("older-texts.js", PackageResources.older_texts_js),
     script("reading-poll.js", PackageResources.reading_poll_js),
     script("presence.js", PackageResources.presence_js),
