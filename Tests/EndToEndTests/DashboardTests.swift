@@ -86,7 +86,7 @@ extension EndToEndTests {
         """)
       #expect(
         found == [
-          "offline for 2 min: the connection broke off", "offline for 2 min: of the future",
+          "offline for 2 min: connection lost", "offline for 2 min: of the future",
           "online at T", "online for 2 min, since T · as of T",
         ])
     }
@@ -192,7 +192,7 @@ extension EndToEndTests {
             "pump: flow running", "on N % of the time · AGO",
             "blob label mode: <img src=x onerror=alert(1)>, 5 bytes: 68 65 6c 6c 6f", "0",
             "plain-1 pump", "No device matches.",
-            "gone offline for N s: the device closed its link",
+            "gone offline for N s: closed by the device",
             "true", "There is no device “nobody” here. It is shown as soon as it reports.",
           ])
       }

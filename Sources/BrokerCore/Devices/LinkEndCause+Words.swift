@@ -3,17 +3,17 @@ extension LinkEndCause {
   /// dashboard and the command line.
   package var words: String {
     switch self {
-    case .closedByDevice: "the device closed its link"
-    case .dropped: "the connection broke off"
-    case .silent: "it fell silent"
-    case .replaced: "a newer link took its place"
-    case .handedOver: "its link moved and did not come back"
-    case .revoked: "an operator removed it"
-    case .protocolError: "it broke the protocol"
-    case .rateLimited: "it sent more than it may"
-    case .overloaded: "the broker was overloaded"
-    case .brokerStopped: "the broker was stopped"
-    case .internalError: "the broker failed"
+    case .closedByDevice: "closed by the device"
+    case .dropped: "connection lost"
+    case .silent: "fell silent"
+    case .replaced: "replaced by a newer link"
+    case .handedOver: "moved to another link, then lost"
+    case .revoked: "removed by an operator"
+    case .protocolError: "broke the protocol"
+    case .rateLimited: "sent more than it may"
+    case .overloaded: "broker overloaded"
+    case .brokerStopped: "broker stopped"
+    case .internalError: "broker failed"
     case .brokerStarted: "not back since the broker restarted"
     }
   }

@@ -5,6 +5,8 @@
 
 import { decimalsOf, fixed, formatClock, formatDay, scaleFor, ticks } from './format.js';
 
+/** The least pixels between two changes of what is on or off. */
+const leastStep = 3;
 const right = 8;
 const bottom = 20;
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 172800];
@@ -87,7 +89,10 @@ export class Chart {
     context.rect(left, 0, this.#width - left, this.#height - bottom);
     context.clip();
     for (const gap of gaps) if (gap.to > gap.from) this.#drawGap(x(gap.from), x(gap.to), theme);
-    if (series.isFlag) this.#drawSteps(series, first, view, x, y, theme);
+    // Where steps would run together, the share of the time in which it was on says more.
+    const areSteps = series.isFlag && first < series.length
+      && series.flags(first).changes * leastStep <= x(series.lastTime) - x(series.times[first]) + leastStep;
+    if (areSteps) this.#drawSteps(series, first, view, x, y, theme);
     else this.#drawRuns(this.#columns(series, first, view, x), y, theme);
     if (pointed !== null) this.#drawPointer(series, view, pointed, x, y, theme);
     context.restore();

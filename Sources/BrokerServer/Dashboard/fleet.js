@@ -108,7 +108,9 @@ export class Fleet {
     const wanted = filter.value.trim().toLowerCase().split(/\s+/);
     const matching = this.#names.map((name) => this.#records.get(name))
       .filter(({ words }) => wanted.every((word) => words.includes(word)));
-    const offline = matching.filter(({ state }) => state !== 'online').sort((a, b) => b.since - a.since);
+    // What went within the same seconds went together, and stays in the order of names.
+    const went = ({ since }) => Math.floor(since / 10);
+    const offline = matching.filter(({ state }) => state !== 'online').sort((a, b) => went(b) - went(a));
     const online = matching.filter(({ state }) => state === 'online');
     const groups = { offline: this.#state === 'online' ? [] : offline, online: this.#state === 'offline' ? [] : online };
     const size = groups.offline.length + groups.online.length;

@@ -78,17 +78,19 @@ export class Series {
     return { low, high };
   }
 
-  /** The share of the windows from index `first` on in which it was on at last, and when it last changed. */
+  /** Of the windows from index `first` on: in which share it was on at last, how often and when it last changed. */
   flags(first) {
     let on = 0;
+    let changes = 0;
     let changed = null;
     for (let index = first; index < this.length; index += 1) {
       on += this.last[index];
       if (this.min[index] !== this.max[index] || (index > 0 && this.last[index] !== this.last[index - 1])) {
         changed = this.times[index];
+        changes += 1;
       }
     }
-    return { share: on / Math.max(1, this.length - first), changed };
+    return { share: on / Math.max(1, this.length - first), changed, changes };
   }
 
   /** The index of the window nearest to `time`, or -1 when none is within the usual distance. */
