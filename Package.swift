@@ -132,6 +132,9 @@ let package = Package(
       [
         "BrokerServer", "BrokerCore", "DeviceProtocol", "TelemetryModel", logging,
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
     tests("HawserTests", [arguments, "hawser", "Settings"]),

@@ -17,7 +17,9 @@ struct BrokerCommand: AsyncParsableCommand {
     abstract: "Run the broker: one port for devices, dashboards and REST.",
     discussion: """
       Prints one line with its address when it is ready. SIGTERM and SIGINT stop it in order: \
-      agents are told when to come back, and everything accepted is stored.
+      agents are told when to come back, and everything accepted is stored. Whatever clients do, \
+      it waits for them half a second and connections.closeTimeout (3 s) at the most, and for a \
+      store that refuses data a few seconds more.
       """)
 
   @OptionGroup var options: SettingsOptions

@@ -75,7 +75,7 @@ enum BrokerSettings {
     default: .seconds(3),
     """
     A link that has not finished its closing handshake after this long is cut; a stopping broker \
-    waits for no link longer than this.
+    waits for no link, and for no request in progress, longer than this.
     """)
   static let allowedOrigins = Setting(
     "http.allowedOrigins",

@@ -205,7 +205,7 @@ package actor IngestPipeline {
         return assembly.open(key, stored: known)
       } catch {
         health.failed(error)
-        if final || Task.isCancelled { return nil }
+        if final || queue.isClosed || Task.isCancelled { return nil }
         try? await Task.sleep(for: configuration.retryInterval)
       }
     }
@@ -227,7 +227,8 @@ package actor IngestPipeline {
         if attempts == 1 {
           logger.error("The store refuses data; nothing is acked", metadata: ["error": "\(error)"])
         }
-        if final, attempts > 1 { return false }
+        // Also where it was told to stop in the midst of it: nobody is to wait for such a store.
+        if final || queue.isClosed, attempts > 1 { return false }
         if Task.isCancelled { return false }
         try? await Task.sleep(for: configuration.retryInterval)
       }

@@ -117,6 +117,9 @@ final class IngestQueue: Sendable {
     doorbell.finish()
   }
 
+  /// Whether it takes nothing any more.
+  var isClosed: Bool { state.withLock { $0.closed } }
+
   var waitingRecords: Int { state.withLock { $0.records } }
 
   private func put(_ change: (inout State) -> Bool) -> Bool {

@@ -127,7 +127,7 @@ extension Response {
   }
 
   /// 503 with `Retry-After`, in whole seconds.
-  fileprivate static func comeBack(after wait: Duration, _ text: String) -> Response {
+  static func comeBack(after wait: Duration, _ text: String) -> Response {
     var response = Problem(status: .serviceUnavailable, code: "overloaded", detail: text).response
     response.headers[.retryAfter] = "\(wait.retryAfterSeconds)"
     return response

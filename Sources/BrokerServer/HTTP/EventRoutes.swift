@@ -31,6 +31,9 @@ struct EventRoutes {
 
   private func events(_ request: Request, _ context: BrokerRequestContext) throws -> Response {
     let wanted = try wanted(request)
+    if links.readers.isClosing {
+      return Response.comeBack(after: LiveReaders.returnAfter(), Admission.Cause.stopping.text)
+    }
     let own = context.channel.eventLoop
     // Hummingbird serves its connections on the loops that there are lanes for.
     guard loops.contains(where: { $0 === own }) else {
@@ -65,15 +68,14 @@ struct EventRoutes {
     _ wanted: Wanted, _ channel: any Channel, _ chunks: AsyncStream<ByteBuffer>.Continuation
   ) async throws -> EventStreamRemote {
     let links = links
-    // Spread, so that a thousand that lost one broker do not come back in one second.
-    let retry = Int.random(in: 1_000...4_000)
+    let retry = LiveReaders.returnAfter()
     let (stream, reader) = try await channel.eventLoop.submit {
       let stream = EventStream(
         services: links, channel: channel, coding: wanted.coding, chunks: chunks)
-      let reader = stream.open(retryMilliseconds: retry)
+      let reader = stream.open(retry: retry)
       return (EventStreamRemote(stream, on: channel.eventLoop), reader)
     }.get()
-    guard let reader else { throw HTTPError(.internalServerError) }
+    guard let reader else { return stream }
     let hub = links.hub
     Task {
       if wanted.watchesDevices { await hub.watchDevices(reader, request: EventRoutes.devices) }

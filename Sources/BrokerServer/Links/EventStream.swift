@@ -7,7 +7,7 @@ import WebSocketTransport
 /// One reader's stream of events: what a `LiveConnection` is to a WebSocket. Loop-bound.
 ///
 /// What is to be written is handed to the task that answers the request; how much of it waits decides
-/// whether the reader takes more.
+/// whether the reader takes more. That it takes anything at all is seen by ``ResponsePatience``.
 final class EventStream: PacedReader {
   /// A comment goes out when nothing else did for so long: proxies end what is silent.
   static let heartbeat: TimeAmount = .seconds(15)
@@ -24,15 +24,12 @@ final class EventStream: PacedReader {
   private let chunks: AsyncStream<ByteBuffer>.Continuation
   private var coding: StreamCoding
   private var waitingBytes = 0
-  private var takenBytes: UInt64 = 0
   private var isWritable = true
   private var hasSpoken = false
   private var isOver = false
   var pace = ReaderPace()
-  private var patience = ReaderPatience()
   private(set) var reader: ReaderID?
   private lazy var heartbeatTimer = CallbackTimer { [weak self] _ in self?.beat() }
-  private lazy var patienceTimer = CallbackTimer { [weak self] _ in self?.lookAtProgress() }
 
   /// Call on the channel's loop.
   init(
@@ -46,12 +43,17 @@ final class EventStream: PacedReader {
     resources = LoopResources.of(channel.eventLoop)
   }
 
-  /// Begins: the head of the coding, and how soon to come back after an interruption, in milliseconds.
-  func open(retryMilliseconds: Int) -> ReaderID? {
+  /// Begins: the head of the coding, and how soon to come back after an interruption. Ends at once
+  /// where the broker stops; then there is no reader.
+  func open(retry: Duration) -> ReaderID? {
     channel.limitSendBuffer()
     reader = services.readers.add(self, on: channel.eventLoop)
     write(ByteBuffer(bytes: coding.head))
-    send(StreamEvent(Array("retry: \(retryMilliseconds)\n\n".utf8)))
+    send(StreamEvent(Array("retry: \(retry.wholeMicroseconds / 1_000)\n\n".utf8)))
+    guard reader != nil else {
+      close(code: 1012, reason: "the broker is restarting")
+      return nil
+    }
     resources.wheel.set(heartbeatTimer, at: channel.eventLoop.now + EventStream.heartbeat)
     return reader
   }
@@ -61,7 +63,6 @@ final class EventStream: PacedReader {
     guard !isOver else { return }
     isOver = true
     resources.wheel.cancel(heartbeatTimer)
-    resources.wheel.cancel(patienceTimer)
     chunks.finish()
     guard let reader else { return }
     services.readers.remove(reader)
@@ -72,11 +73,8 @@ final class EventStream: PacedReader {
   /// So many bytes are on their way.
   func wrote(_ count: Int) {
     waitingBytes -= count
-    takenBytes &+= UInt64(count)
     guard !isWritable, waitingBytes <= EventStream.lowWatermarkBytes else { return }
     isWritable = true
-    patience.end()
-    resources.wheel.cancel(patienceTimer)
     goOn()
   }
 
@@ -107,11 +105,7 @@ final class EventStream: PacedReader {
     waitingBytes += bytes.readableBytes
     chunks.yield(bytes)
     if waitingBytes > EventStream.maxBufferedBytes { return giveUp() }
-    guard isWritable, waitingBytes > EventStream.highWatermarkBytes else { return }
-    isWritable = false
-    patience.begin(taken: takenBytes)
-    resources.wheel.set(
-      patienceTimer, at: channel.eventLoop.now + TimeAmount(ReaderPatience.limit))
+    if waitingBytes > EventStream.highWatermarkBytes { isWritable = false }
   }
 
   private func beat() {
@@ -122,15 +116,6 @@ final class EventStream: PacedReader {
   }
 
   private static let comment = StreamEvent(Array(":\n\n".utf8))
-
-  private func lookAtProgress() {
-    guard !isOver, !isWritable else { return }
-    guard patience.isOver(taken: takenBytes) else {
-      return resources.wheel.set(
-        patienceTimer, at: channel.eventLoop.now + TimeAmount(ReaderPatience.limit))
-    }
-    giveUp()
-  }
 
   /// A stream has no close codes: its connection ends.
   private func giveUp() {

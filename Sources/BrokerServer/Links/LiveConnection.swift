@@ -28,6 +28,8 @@ final class LiveConnection: WebSocketDelegate, PacedReader {
     self.connection = connection
     connection.channel?.limitSendBuffer()
     reader = services.readers.add(self, on: connection.eventLoop)
+    // Upgraded just before the broker began to stop.
+    if reader == nil { connection.close(code: 1012, reason: "the broker is restarting") }
   }
 
   func webSocket(_ connection: WebSocketConnection, receivedText text: ByteBuffer) {

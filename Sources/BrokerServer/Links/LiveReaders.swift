@@ -11,15 +11,23 @@ package final class LiveReaders: LiveOutlet {
   private let lanes: [Lane]
   private let lastNumber = Atomic<UInt64>(0)
   private let open = Mutex<Set<UInt64>>([])
+  private let closing = Atomic(false)
 
   /// One lane for each of the loops.
   package init(loops: [any EventLoop]) {
     lanes = loops.map { Lane(loop: $0) }
   }
 
-  /// Enters a reader; call on its loop.
+  /// Whether the broker stops and takes no readers any more; from any thread.
+  var isClosing: Bool { closing.load(ordering: .acquiring) }
+
+  /// When a reader that a stopping broker does not take may come back; spread, so that a thousand that
+  /// lost one broker do not come back in one second.
+  static func returnAfter() -> Duration { .milliseconds(Int.random(in: 1_000...4_000)) }
+
+  /// Enters a reader; call on its loop. Nil where the broker stops.
   func add(_ link: any LiveReader, on loop: any EventLoop) -> ReaderID? {
-    guard let lane = lanes.firstIndex(where: { $0.loop === loop }) else { return nil }
+    guard !isClosing, let lane = lanes.firstIndex(where: { $0.loop === loop }) else { return nil }
     let number = lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
     lanes[lane].state.value.readers[number] = link
     open.withLock { _ = $0.insert(number) }
@@ -32,8 +40,10 @@ package final class LiveReaders: LiveOutlet {
     lanes[reader.lane].state.value.remove(reader.number)
   }
 
-  /// Closes every reader, because the broker stops.
+  /// Closes every reader, because the broker stops; takes no others any more.
   func closeAll(code: UInt16, reason: String) {
+    // Before the loops are told: a reader is refused on its loop, or is closed there.
+    closing.store(true, ordering: .releasing)
     for lane in lanes {
       lane.loop.execute {
         for link in Array(lane.state.value.readers.values) {

@@ -12,7 +12,8 @@ import WebSocketTransport
 /// A whole broker on one port: device links, live links, REST and the dashboard over one store.
 ///
 /// ``run()`` returns after a graceful shutdown: agents have been told when to come back, everything
-/// accepted is committed, the store is closed.
+/// accepted is committed, the store is closed. Whatever clients do, it waits for them no longer than
+/// `devices.drainTime` and `closeTimeout` together, and for a store that refuses data a few seconds.
 package struct Broker: Service {
   private let configuration: BrokerConfiguration
   private let store: any SampleStore & RolloutStore
@@ -63,6 +64,7 @@ package struct Broker: Service {
 
   private func serve(_ parts: BrokerParts, on group: MultiThreadedEventLoopGroup) async throws {
     let endpoint = OnePort(parts: parts, configuration: configuration)
+    let connections = HTTPConnections()
     let listen = configuration.listen
     let ready = ready
     let application = Application(
@@ -71,7 +73,7 @@ package struct Broker: Service {
         allowedOrigins: configuration.allowedOrigins
       ).responder(),
       server: HTTPServerBuilder { responder in
-        OnePortChannel(endpoint: endpoint, responder: responder)
+        OnePortChannel(endpoint: endpoint, connections: connections, responder: responder)
       },
       configuration: ApplicationConfiguration(
         address: .hostname(listen.host, port: listen.port), serverName: "hawser", backlog: 1024,
@@ -99,29 +101,33 @@ package struct Broker: Service {
           parts.commands.stop()
           parts.presenceEnds()
         }
-        try await serve(application, until: { await drain(parts) })
+        try await serve(application, until: { await drain(parts) }, cutting: connections)
       }
       try await tasks.waitForAll()
     }
   }
 
   /// Runs the HTTP server. Asked to stop, it goes on until `drained` has returned: it would close
-  /// every connection with 1001 while acks are still due.
+  /// every connection with 1001 while acks are still due. Then links have `closeTimeout` for their
+  /// closing handshakes and requests the same to come to their end, or are cut.
   private func serve(
-    _ application: some Service, until drained: @escaping @Sendable () async -> Void
+    _ application: some Service, until drained: @escaping @Sendable () async -> Void,
+    cutting connections: HTTPConnections
   ) async throws {
     let server = ServiceGroup(services: [application], logger: quiet)
     // Out of this task's hearing, so that it is not told of the stop before its time.
     let serving = Task.detached { try await server.run() }
+    let stopping = Task {
+      guard (try? await gracefulShutdown()) != nil else { return }
+      await drained()
+      await server.triggerGracefulShutdown()
+      guard (try? await Task.sleep(for: configuration.closeTimeout)) != nil else { return }
+      let count = connections.cut()
+      logger.notice("Requests cut that did not end", metadata: ["connections": "\(count)"])
+    }
+    defer { stopping.cancel() }
     try await withTaskCancellationHandler {
-      try await withGracefulShutdownHandler {
-        try await serving.value
-      } onGracefulShutdown: {
-        Task {
-          await drained()
-          await server.triggerGracefulShutdown()
-        }
-      }
+      try await serving.value
     } onCancel: {
       serving.cancel()
     }
@@ -131,6 +137,7 @@ package struct Broker: Service {
   /// due. Nobody is let in any more.
   private func drain(_ parts: BrokerParts) async {
     parts.admission.stop()
+    parts.readers.closeAll(code: 1012, reason: "the broker is restarting")
     await parts.commands.stopWaiting()
     let links = parts.registry.links
     logger.info("Stopping", metadata: ["links": "\(links.count)"])
@@ -141,7 +148,6 @@ package struct Broker: Service {
       let bye = Bye(reason: "the broker is restarting", reconnectAfter: spread[index])
       link.goodbye(bye, .serviceRestart)
     }
-    parts.readers.closeAll(code: 1012, reason: "the broker is restarting")
     let deadline = ContinuousClock.now + configuration.devices.drainTime + .milliseconds(100)
     while !parts.registry.links.isEmpty, ContinuousClock.now < deadline {
       try? await Task.sleep(for: .milliseconds(20))

@@ -74,6 +74,9 @@ struct OnePort: Sendable {
 
   private func liveLink(_ head: HTTPRequestHead) -> UpgradeDecision {
     if let refusal = hostCheck.refusal(head) { return .refuse(.forbidden(refusal)) }
+    if links.readers.isClosing {
+      return .refuse(.comeBack(after: LiveReaders.returnAfter(), .stopping))
+    }
     let links = links
     return .upgrade(
       WebSocketAcceptance(
@@ -112,9 +115,14 @@ struct OnePortChannel: ServerChildChannel {
 
   private let endpoint: OnePort
   private let http: HTTP1Channel
+  private let connections: HTTPConnections
 
-  init(endpoint: OnePort, responder: @escaping HTTPChannelHandler.Responder) {
+  init(
+    endpoint: OnePort, connections: HTTPConnections,
+    responder: @escaping HTTPChannelHandler.Responder
+  ) {
     self.endpoint = endpoint
+    self.connections = connections
     http = HTTP1Channel(
       responder: responder,
       configuration: .init(
@@ -137,7 +145,12 @@ struct OnePortChannel: ServerChildChannel {
           return channel.eventLoop.makeSucceededFuture(decision)
         },
         installHTTP: { channel in
-          http.setup(channel: channel, logger: logger).map { outcome.succeed($0) }
+          // Next to the socket, so that it counts the bytes that go.
+          channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(ResponsePatience(on: channel.eventLoop))
+          }.flatMap {
+            http.setup(channel: channel, logger: logger)
+          }.map { outcome.succeed($0) }
         })
       try channel.pipeline.syncOperations.addHandler(handler)
       return Value(channel: channel, http: outcome.futureResult)
@@ -146,6 +159,8 @@ struct OnePortChannel: ServerChildChannel {
 
   func handle(value: Value, logger: Logger) async {
     guard let connection = try? await value.http.get() else { return }
-    await http.handle(value: connection, logger: logger)
+    await connections.hold(connection.channel) {
+      await http.handle(value: connection, logger: logger)
+    }
   }
 }
