@@ -150,6 +150,12 @@ extension EndToEndTests {
         await new Promise((done) => setTimeout(done, 500));
         seen.push(`${document.getElementById('device-name').textContent}: ${shown()}`);
         seen.push(words('running', '.foot').replace(/[0-9]+/g, 'N').replace(/(changed )?(just now|N s ago)/, 'AGO'));
+        await fetch('v1/devices/pump/commands', {
+          method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"name": "clean"}',
+        });
+        const commands = () => document.getElementById('command-list').textContent;
+        await wait('a command at work', () => commands().includes('%'));
+        seen.push(commands().replace(/ · for.*/, ''));
         location.hash = 'wordy';
         await wait('texts', () => words('mode', '.said') !== '' && words('mode', '.said') !== '–');
         seen.push(`${shown()}: ${words('mode', '.said')}, ${words('blob', '.said')}`);
@@ -189,7 +195,7 @@ extension EndToEndTests {
         let found = try await browser.report("a visit", of: Evaluated.self) { $0.evaluated }
         #expect(
           found == [
-            "pump: flow running", "on N % of the time · AGO",
+            "pump: flow running", "on N % of the time · AGO", "cleanrunning · 40 %",
             "blob label mode: <img src=x onerror=alert(1)>, 5 bytes: 68 65 6c 6c 6f", "0",
             "plain-1 pump", "No device matches.",
             "gone offline for N s: closed by the device",

@@ -1,6 +1,7 @@
 // One device: its head, and live cards of everything that it measures.
 
 import { readTheme } from './chart.js';
+import { CommandList } from './command-list.js';
 import { ChartCard } from './chart-card.js';
 import { DeviceFeed } from './device-feed.js';
 import { fillOlderTexts } from './older-texts.js';
@@ -34,6 +35,7 @@ const planFor = (range) => [
 export class DeviceView {
   #clock;
   #feed;
+  #commands;
   #record = null;
   #range = 600;
   #plan = planFor(600);
@@ -52,6 +54,7 @@ export class DeviceView {
   /** `clock` has `now()` and `asOf()`, as the page knows the broker's time. */
   constructor({ clock, link }) {
     this.#clock = clock;
+    this.#commands = new CommandList(clock, link);
     this.#feed = new DeviceFeed(link, {
       onSeries: (series) => this.#announce(series),
       onWindows: (rows) => this.#windows(rows),
@@ -81,6 +84,7 @@ export class DeviceView {
     document.title = record === null ? 'Hawser' : `${record.device} · Hawser`;
     if (record !== null) this.refreshHead();
     if (!changed) return;
+    this.#commands.follow(record?.device ?? null);
     metricFilter.value = '';
     this.#setPaused(false);
     this.#restart();
@@ -89,15 +93,20 @@ export class DeviceView {
   /** After the link came back. */
   resume() {
     this.#waitForPast();
+    this.#commands.follow(this.#record?.device ?? null);
     return this.#feed.resume();
   }
 
-  receive(method, params) { this.#feed.receive(method, params); }
+  receive(method, params) {
+    this.#commands.receive(method, params);
+    this.#feed.receive(method, params);
+  }
 
   /** Once a second: time passes on the charts although nothing may have arrived. */
   tick() {
     if (this.#record === null) return;
     this.refreshHead();
+    this.#commands.draw();
     const keepFrom = this.#to() - this.#plan.keepSeconds - 60;
     for (const { series } of this.#cards.values()) series.forgetBefore(keepFrom);
     this.#losses.forgetBefore(keepFrom);
@@ -268,6 +277,7 @@ export class DeviceView {
     for (const card of this.#cards.values()) card.draw(view, spans, this.#pointed, this.#theme);
     this.#showLosses(view);
     this.#showProgress(view);
+    element('legend').hidden = this.#cards.size === 0;
     if (this.#cards.size > 0) notice.hidden = true;
     else if (!this.#isLoading) this.#showNotice('This device has sent no readings yet.');
     else this.#showNotice('Loading…');

@@ -13,6 +13,7 @@ enum DashboardAssets {
     script("causes.js", causes),
     script("chart-card.js", PackageResources.chart_card_js),
     script("chart.js", PackageResources.chart_js),
+    script("command-list.js", PackageResources.command_list_js),
     script("dashboard.js", PackageResources.dashboard_js),
     script("device-feed.js", PackageResources.device_feed_js),
     script("device-view.js", PackageResources.device_view_js),

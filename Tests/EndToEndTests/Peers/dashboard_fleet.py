@@ -1,4 +1,5 @@
-"""Devices for the dashboard: text, data, booleans, many metrics, labels, and one that goes.
+"""Devices for the dashboard: text, data, booleans, many metrics, labels, commands that never end, and
+one that goes.
 
 Writes `{"ready": true}` when each of them has had readings acked. Runs until it is killed.
 """
@@ -20,7 +21,8 @@ async def link(name, labels, pack, first=None, stays=True):
     hello = {
         "agent": {"name": "fleet", "version": "1"}, "boot": "b", "epoch": "e", "acked": [],
         "clock": {"wall": time.time(), "mono": time.monotonic(), "synced": True},
-        "profile": {"name": "p", "version": "1", "metrics": [], "commands": []}, "labels": labels}
+        "profile": {"name": "p", "version": "1", "metrics": [], "commands": ["clean"]},
+        "labels": labels}
     await socket.send(json.dumps(
         {"jsonrpc": "2.0", "id": "hello", "method": "hello", "params": hello}))
     welcome = json.loads(await socket.recv())
@@ -35,6 +37,17 @@ async def link(name, labels, pack, first=None, stays=True):
                 raise SystemExit(text)
             if message.get("method") == "ack":
                 known.set()
+            if message.get("method") == "command":
+                tasks.append(asyncio.create_task(obey(message)))
+
+    async def obey(request):
+        await socket.send(json.dumps(
+            {"jsonrpc": "2.0", "id": request["id"], "result": {"state": "running"}}))
+        while True:
+            news = {"command": request["params"]["command"], "percent": 40}
+            await socket.send(json.dumps(
+                {"jsonrpc": "2.0", "method": "commandProgress", "params": news}))
+            await asyncio.sleep(0.5)
 
     async def tell(seq, records):
         params = {"seq": seq, "lane": "live", "pack": records}
