@@ -79,19 +79,8 @@ function onNotification(method, params) {
   if (method === 'presence') {
     fleet.change(params);
     view.refreshHead();
-    if (params.state === 'online') fetchDetails(params.device);
   } else {
     view.receive(method, params);
-  }
-}
-
-// A presence says who and since when; the agent's version and the labels may be new as well.
-async function fetchDetails(device) {
-  try {
-    const answer = await fetch(`v1/devices/${encodeURIComponent(device)}`);
-    if (answer.ok) fleet.change(await answer.json());
-  } catch {
-    // The link says that the broker is away; the details come with the next list.
   }
 }
 

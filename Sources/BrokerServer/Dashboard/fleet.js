@@ -57,7 +57,7 @@ export class Fleet {
   /** Takes one device's changed presence. */
   change(presence) {
     if (presence.forgotten) this.#remove(presence.device);
-    else this.#put({ cause: undefined, ...presence });
+    else this.#put(presence);
     if (this.#chosen === null || presence.forgotten || presence.device === decodeFragment()) this.#choose();
     this.#requestRender();
   }
@@ -75,7 +75,8 @@ export class Fleet {
       this.#records.set(name, {});
       this.#names = null;
     }
-    const record = Object.assign(this.#records.get(name), fields);
+    // What is said of a device is all there is: what is left out is over.
+    const record = Object.assign(this.#records.get(name), { cause: undefined, duplicate: undefined }, fields);
     const labels = Object.entries(record.labels ?? {});
     record.words = [name, ...labels.flatMap(([key, value]) => [`${key}:${value}`, `${key}=${value}`])]
       .join('\n').toLowerCase();
