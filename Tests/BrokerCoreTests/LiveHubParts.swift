@@ -146,7 +146,17 @@ final class LogStore: SampleStore {
 
   func ackedRanges(device: DeviceID, epoch: String) -> SequenceRanges { SequenceRanges() }
 
-  func gaps(devices: [DeviceID], from: Timestamp, to: Timestamp) -> [StoredGap] { [] }
+  private let storedGaps = Mutex<[StoredGap]>([])
+
+  func add(_ gap: StoredGap) { storedGaps.withLock { $0.append(gap) } }
+
+  func gaps(devices: [DeviceID], from: Timestamp, to: Timestamp) -> [StoredGap] {
+    storedGaps.withLock { gaps in
+      gaps.filter {
+        devices.contains($0.device) && $0.reported >= from && $0.reported < to
+      }
+    }
+  }
 
   func sizeBytes() -> Int64 { 0 }
 

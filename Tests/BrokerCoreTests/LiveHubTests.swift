@@ -211,7 +211,7 @@ struct LiveHubTests {
   @Test("What waits for its turn is said early where it is much")
   func waiting() async throws {
     var limits = LiveLimits()
-    limits.waitingRows = 10
+    limits.messageValues = 20
     let stage = try Stage(at: start, limits: limits)
     let reader = await stage.subscribe(
       Subscription(query: SeriesQuery(), resolution: .raw, functions: [], maxRate: 0.01))
@@ -242,6 +242,125 @@ struct LiveHubTests {
     #expect(Set(rows.map { "\($0[0]) \($0[1])" }).count == 1_800)
     #expect(rows.map { $0[1] } == rows.map { $0[1] }.sorted())
     #expect(stage.outlet.steps > 10)
+  }
+
+  @Test(
+    "Long silence before much does not make one large step of it", arguments: [nil, ["site"]])
+  func sparse(_ groupBy: [String]?) async throws {
+    var limits = LiveLimits()
+    limits.stepRows = 20
+    limits.stepWindows = 200
+    let stage = try Stage(at: start, limits: limits)
+    for device in ["d1", "d2"] {
+      try await stage.commit(
+        device, "m", (0..<400).map { (start - .seconds(400 - $0), Double($0)) })
+    }
+    let reader = await stage.subscribe(
+      Subscription(
+        query: SeriesQuery(), resolution: .s1, functions: [.count], groupBy: groupBy),
+      since: .time(Timestamp(seconds: 0)))
+    await stage.pass(.seconds(2))
+    let rows = stage.rows(reader)
+    #expect(rows.count == (groupBy == nil ? 800 : 400))
+    #expect(rows.map { $0[1] } == rows.map { $0[1] }.sorted())
+    #expect(stage.outlet.steps > 5)
+    let most = stage.told(reader).map { $0.content["rows"]?.array?.count ?? 0 }.max()
+    #expect((most ?? 0) <= 80)
+  }
+
+  @Test("Whoever comes back after much has changed is told in steps")
+  func lateSteps() async throws {
+    var limits = LiveLimits()
+    limits.stepRows = 20
+    let stage = try Stage(at: start, limits: limits)
+    try await stage.commit("d1", "m", [(start - .seconds(1), 1)])
+    let windows = Subscription(query: SeriesQuery(), resolution: .s1, functions: [.count])
+    let first = await stage.subscribe(windows, since: .time(start - .seconds(5)))
+    await stage.pass(.seconds(2))
+    let cursor = try #require(
+      stage.told(first).last { $0.content["cursor"] != nil }?.content["cursor"]?.string)
+    await stage.hub.remove(first)
+    try await stage.commit(
+      "d1", "m", (0..<300).map { (start - .seconds(300 - $0), 2) })
+    let steps = stage.outlet.steps
+    let second = await stage.subscribe(windows, since: .cursor(try #require(Cursor(cursor))))
+    let amends = stage.told(second).filter { $0.content["amends"]?.bool == true }
+    #expect(amends.flatMap { $0.content["rows"]?.array ?? [] }.count == 300)
+    #expect(amends.allSatisfy { ($0.content["rows"]?.array?.count ?? 0) <= 20 })
+    #expect(stage.outlet.steps - steps >= 15)
+    // Once all of them are told the cursor says so: nothing is told again.
+    let last = try #require(
+      stage.told(second).last { $0.content["cursor"] != nil }?.content["cursor"]?.string)
+    let third = await stage.subscribe(
+      Subscription(
+        query: SeriesQuery(metrics: [Glob("*")]), resolution: .s1, functions: [.count]),
+      since: .cursor(try #require(Cursor(last))))
+    #expect(stage.rows(third).isEmpty)
+  }
+
+  @Test("Of two subscriptions of a reader to one feed the later one's beginning counts")
+  func again() async throws {
+    for _ in 0..<40 {
+      let stage = try Stage(at: start)
+      try await stage.commit(
+        "d1", "m", (0..<50).map { (start - .seconds(500 - $0 * 10), Double($0)) })
+      // Somebody else keeps the feed.
+      _ = await stage.subscribe(raw)
+      let reader = ReaderID(number: 7, lane: 0)
+      stage.outlet.open(reader)
+      let hub = stage.hub
+      let early = Since.time(start - .seconds(1_000))
+      let first = Task {
+        await hub.subscribe(self.raw, since: early, request: "1", reader: reader)
+      }
+      for _ in 0..<Int.random(in: 1...30) { await Task.yield() }
+      _ = await hub.unsubscribe(reader, feed: "f1")
+      let before = stage.rows(reader).count
+      await hub.subscribe(
+        raw, since: .time(start - .seconds(95)), request: "2", reader: reader)
+      await first.value
+      await stage.outlet.settle()
+      let rows = stage.rows(reader).dropFirst(before)
+      #expect(rows.map { $0[2] } == (41..<50).map { Double($0) } || rows.isEmpty && before > 0)
+    }
+  }
+
+  @Test("Packs that a device gave up are told to readers that come to the present, too")
+  func gaps() async throws {
+    let stage = try Stage(at: start)
+    try await stage.commit("d1", "m", [(start, 1)])
+    let gap = StoredGap(
+      device: try DeviceID("d1"), epoch: "e", range: SequenceRange(7), reason: "spool full",
+      reported: start + .seconds(1))
+    stage.store.add(gap)
+    let reader = await stage.subscribe(raw, since: .time(start - .seconds(1)))
+    let told = try #require(stage.told(reader).first { $0.method == "gap" }?.content)
+    #expect(told["device"]?.string == "d1" && told["packs"]?["from"]?.number == 7)
+    let later = await stage.subscribe(
+      Subscription(query: SeriesQuery(metrics: [Glob("m")]), resolution: .raw, functions: []),
+      since: .time(start + .seconds(2)))
+    #expect(!stage.told(later).contains { $0.method == "gap" })
+  }
+
+  @Test("Windows that were merged are told under the number that their group had")
+  func regroupedLater() async throws {
+    let stage = try Stage(at: start, labels: ["site": "a"])
+    for device in ["d1", "d2", "d3"] { try await stage.commit(device, "m", [(start, 1)]) }
+    let reader = await stage.subscribe(
+      Subscription(
+        query: SeriesQuery(), resolution: .s1, functions: [.count], groupBy: ["site"],
+        maxRate: 0.01))
+    // The first message takes the turn of a hundred seconds, the second waits.
+    await stage.pass(.seconds(2))
+    for device in ["d1", "d2", "d3"] { try await stage.commit(device, "m", [(stage.now, 1)]) }
+    await stage.pass(.seconds(2))
+    #expect(stage.rows(reader).map { [$0[0], $0[2]] } == [[1, 1], [2, 2]])
+    let status = try #require(
+      stage.registry.changeOperatorLabels(of: try DeviceID("d2")) { $0["site"] = "a" })
+    await stage.hub.deviceChanged(status)
+    let kinds = stage.told(reader).map(\.method)
+    #expect(kinds == ["result", "update", "update", "series"])
+    #expect(stage.rows(reader).map { [$0[0], $0[2]] } == [[1, 1], [2, 2], [1, 1], [2, 2]])
   }
 
   @Test("A cursor whose commits are not told apart any more is followed by time, and that is told")
@@ -275,7 +394,8 @@ struct LiveHubTests {
         $0.method == "gap" && $0.content["reason"]?.string == "cursor unknown"
       })
     try await stage.commit("d1", "m", [(start, 2)])
-    #expect(stage.rows(reader).map { $0[2] } == [2])
+    // The hole ends where the cursor stood.
+    #expect(stage.rows(reader).map { $0[2] } == [1, 2])
   }
 
   @Test(
@@ -372,6 +492,43 @@ struct LiveHubTests {
     let starts = stage.rows(reader).map { $0[1] }
     #expect(starts.count >= 30 && Set(starts).count == starts.count)
     #expect(starts == starts.sorted())
+  }
+
+  @Test("A window that has changed while it waited for its turn is told once, as it is")
+  func amendedWaiting() async throws {
+    let stage = try Stage(at: start)
+    let reader = await stage.subscribe(
+      Subscription(query: SeriesQuery(), resolution: .s1, functions: [.sum], maxRate: 0.2))
+    for second in 0..<12 {
+      try await stage.commit("d1", "m", [(start + .seconds(second), 1)])
+      await stage.pass(.seconds(1))
+      try await stage.commit("d1", "m", [(start + .seconds(second), 100)])
+    }
+    await stage.pass(.seconds(6))
+    await stage.pass(.seconds(6))
+    var seen: [Double: Double] = [:]
+    for row in stage.rows(reader) { seen[row[1]] = row[2] }
+    #expect(seen.count == 12 && seen.values.allSatisfy { $0 == 101 }, "\(seen)")
+  }
+
+  @Test("A cursor of the same at another rate is not told again what waits here")
+  func otherRate() async throws {
+    let stage = try Stage(at: start)
+    let slow = Subscription(query: SeriesQuery(), resolution: .raw, functions: [], maxRate: 0.01)
+    let other = await stage.subscribe(slow)
+    let first = await stage.subscribe(raw)
+    for value in [1.0, 2, 3] {
+      try await stage.commit("d1", "m", [(start, value)])
+    }
+    #expect(stage.rows(other).count == 1)
+    let cursor = try #require(
+      stage.told(first).last { $0.content["cursor"] != nil }?.content["cursor"]?.string)
+    let second = await stage.subscribe(slow, since: .cursor(try #require(Cursor(cursor))))
+    try await stage.commit("d1", "m", [(start + .seconds(1), 4)])
+    await stage.pass(.seconds(101))
+    try await stage.commit("d1", "m", [(stage.now, 5)])
+    #expect(stage.rows(second).map { $0[2] } == [4, 5] || stage.rows(second).map { $0[2] } == [4])
+    #expect(stage.rows(other).prefix(3).map { $0[2] } == [1, 2, 3])
   }
 
   @Test("Equal subscriptions are one feed with one message, and the last that leaves ends it")

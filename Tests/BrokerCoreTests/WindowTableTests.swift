@@ -79,6 +79,31 @@ struct WindowTableTests {
     #expect(closed.map { $0.summary.value(of: .mean) } == [20])
   }
 
+  @Test("Readings of a commit that the store had before it was told here count once")
+  func seededAhead() {
+    var table = WindowTable(.s1, withSketch: false, now: start + .milliseconds(500))
+    _ = table.cover([series], at: CommitNumber(3))
+    add([sample(.milliseconds(-900), 7)], to: &table, commit: 4)
+    var summary = WindowSummary(withSketch: false)
+    summary.add(10, at: start + .milliseconds(100))
+    table.seed(
+      WindowStates(
+        commit: CommitNumber(5), entries: [.init(series: series, start: start, summary: summary)]),
+      of: [series])
+    // The store has read this one, and what is late of it still changes a window that was told.
+    add(
+      [sample(.milliseconds(100), 10), sample(.milliseconds(-1_900), 8)], to: &table, commit: 5)
+    add([sample(.milliseconds(600), 20)], to: &table, commit: 6)
+    let output = table.tick(now: start + .seconds(2))
+    #expect(output.closed.map { $0.summary.value(of: .count) } == [2])
+    #expect(output.closed.map { $0.summary.value(of: .sum) } == [30])
+    #expect(
+      output.late == [
+        .init(series: series, start: start - .seconds(1)),
+        .init(series: series, start: start - .seconds(2)),
+      ])
+  }
+
   @Test("What nobody watches any more is forgotten")
   func uncovered() {
     var table = table()

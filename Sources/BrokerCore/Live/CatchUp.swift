@@ -59,6 +59,7 @@ package struct CatchUp: Sendable {
   package mutating func move(to place: Cursor) { position = place }
 
   /// Makes the next step shorter because it would have too many rows; false where it is one moment.
+  @discardableResult
   mutating func shorten() -> Bool {
     guard strideMicroseconds > 1 else { return false }
     strideMicroseconds = max(1, strideMicroseconds / 4)

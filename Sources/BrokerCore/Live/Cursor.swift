@@ -54,4 +54,9 @@ package struct Cursor: Hashable, Sendable, CustomStringConvertible {
   func hasSeen(_ row: HistoryRow) -> Bool {
     (row.time, row.series) < (frontier, place ?? .none)
   }
+
+  /// Whether a window is one of those.
+  func hasSeen(_ window: WindowTable.Key) -> Bool {
+    (window.start, window.series) < (frontier, place ?? .none)
+  }
 }

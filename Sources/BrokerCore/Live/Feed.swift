@@ -5,11 +5,17 @@ import TelemetryModel
 struct Feed {
   /// A reader that is being told what the feed said before.
   struct Joiner {
+    /// Tells it from the same reader's earlier and later ones.
+    let number: UInt64
     var catchUp: CatchUp
-    /// Whether the store is being read for it.
-    var isReading = false
-    /// Windows that late readings changed since it began: it may have read them as they were.
+    /// How much the feed had said when the store began to be read for it; nil while it is not read.
+    var reading: Int?
+    /// Series that it has still to be told of before any rows.
+    var undescribed: ArraySlice<SeriesDescription> = []
+    /// Windows that late readings have changed since it was told of them, or may have.
     var late: Set<WindowTable.Key> = []
+    /// Once it was told of these, it has seen the windows before its place as of this commit.
+    var lateThrough: CommitNumber?
   }
 
   /// What was said at once, and how far it brought readers.
@@ -17,6 +23,8 @@ struct Feed {
     var before: Cursor
     var after: Cursor
     var messages: [LiveMessage]
+
+    var bytes: Int { messages.reduce(0) { $0 + $1.body.count } }
   }
 
   let id: FeedID
@@ -28,6 +36,10 @@ struct Feed {
   /// Whether what is said of its series is complete from here on; false while windows that were open
   /// when it began are read.
   var isReady = false
+  /// The series whose open windows have to be read for that.
+  var unread: [SeriesID] = []
+  /// Counts how often its groups were made anew: their numbers mean something else then.
+  var grouping = 0
   /// Where readers are that have read everything.
   var cursor: Cursor
   /// Where they will be once everything that waits here is said.
@@ -47,8 +59,9 @@ struct Feed {
   var due = Timestamp.distantPast
   /// Whether somebody will come when it is due.
   var isTimed = false
-  /// What was said since some joiner's read of the store began, the newest last.
+  /// What was said since the first joiner's read of the store began, the newest last.
   private var recent: [Said] = []
+  private var recentBytes = 0
   /// When something was last said.
   var spoke: Timestamp
   /// How often something was said so far.
@@ -92,7 +105,7 @@ struct Feed {
   }
 
   /// How much waits to be said, in rows.
-  var waitingSize: Int { rows.count + extraSize + amended.count }
+  var waitingSize: Int { rows.count + extraSize + amended.count + (merged?.count ?? 0) }
 
   /// A window of one of its series has closed.
   mutating func closed(_ entry: WindowStates.Entry) {
@@ -124,6 +137,43 @@ struct Feed {
     for reader in joiners.keys { joiners[reader]?.late.insert(key) }
   }
 
+  /// Windows of groups as they were once, as windows of the groups that have their series now.
+  func renamed(_ keys: Set<WindowTable.Key>, since before: Feed) -> Set<WindowTable.Key> {
+    guard let groups, let old = before.groups, grouping != before.grouping else { return keys }
+    let members = Dictionary(old.all.map { ($0.id, $0.members) }) { one, _ in one }
+    var renamed: Set<WindowTable.Key> = []
+    for key in keys {
+      for group in Set((members[key.series] ?? []).compactMap { groups.id(of: $0) }) {
+        renamed.insert(.init(series: group, start: key.start))
+      }
+    }
+    return renamed
+  }
+
+  /// Makes its groups anew; what waited to be said has been said. Returns those whose numbers did not
+  /// mean the same before.
+  mutating func regroup(_ groups: SeriesGroups) -> [SeriesGroup] {
+    let before = self
+    grouping += 1
+    self.groups = groups
+    merged?.regroup(groups)
+    late = renamed(late, since: before)
+    for reader in joiners.keys {
+      let late = joiners[reader]?.late ?? []
+      let now = renamed(late, since: before)
+      joiners[reader]?.late = now
+      if joiners[reader]?.undescribed.isEmpty == false {
+        joiners[reader]?.undescribed = groups.all.map { .group($0) }[...]
+      }
+    }
+    let known = Dictionary((before.groups?.all ?? []).map { ($0.id, $0) }) { one, _ in one }
+    return groups.all.filter { group in
+      known[group.id].map {
+        $0.metric != group.metric || $0.unit != group.unit || $0.labels != group.labels
+      } ?? true
+    }
+  }
+
   // MARK: - What goes out
 
   /// A message without rows, for readers that have not been told for long how far they are: a cursor
@@ -152,6 +202,13 @@ struct Feed {
     extraSize = 0
     if let entries = merged?.takeAll() { fresh = entries.map { row($0) } }
     fresh.sort { ($0.time, $0.series) < ($1.time, $1.series) }
+    // What has changed while it waited is told once, as it is now.
+    if !amended.isEmpty {
+      for index in fresh.indices {
+        let key = WindowTable.Key(series: fresh[index].series, start: fresh[index].time)
+        if let now = amended.removeValue(forKey: key) { fresh[index] = now }
+      }
+    }
     let changed = amended.values.sorted { ($0.time, $0.series) < ($1.time, $1.series) }
     amended.removeAll()
     let limit = rowsPerMessage
@@ -171,17 +228,40 @@ struct Feed {
 
   private mutating func keep(_ said: Said) {
     saidCount += 1
-    if joiners.values.contains(where: \.isReading) {
-      recent.append(said)
-    } else if !recent.isEmpty {
-      recent.removeAll()
-    }
+    guard !joiners.isEmpty || !recent.isEmpty else { return }
+    recent.append(said)
+    recentBytes += said.bytes
+    let oldest = joiners.values.compactMap(\.reading).min() ?? saidCount
+    // Whoever reads for so long that this is much reads that much more.
+    let kept = recentBytes > Feed.mostRecentBytes ? 0 : saidCount - oldest
+    while recent.count > kept { recentBytes -= recent.removeFirst().bytes }
   }
 
-  /// What was said since the count was `count`; nil where that is not kept any more.
-  func said(since count: Int) -> ArraySlice<Said>? {
+  private static let mostRecentBytes = 8 << 20
+
+  /// What was said since the count was `count`; nil where that is not kept any more, or more bytes than a
+  /// reader is to be sent at once.
+  func said(since count: Int, mostBytes: Int) -> [LiveMessage]? {
     let wanted = saidCount - count
-    return wanted <= recent.count ? recent.suffix(wanted) : nil
+    guard wanted <= recent.count else { return nil }
+    let said = recent.suffix(wanted)
+    guard said.reduce(0, { $0 + $1.bytes }) <= mostBytes else { return nil }
+    return said.flatMap(\.messages)
+  }
+
+  /// Takes out windows that a joiner was told of, or may have been, and that have changed since, the
+  /// oldest first; those that it will yet come to are none of them.
+  mutating func takeLate(_ reader: ReaderID, most: Int) -> Set<WindowTable.Key> {
+    guard let joiner = joiners[reader], !joiner.late.isEmpty else { return [] }
+    let position = joiner.catchUp.position
+    var late = joiner.late.filter { position.hasSeen($0) }
+    var taken = late
+    if late.count > most {
+      taken = Set(late.sorted { ($0.start, $0.series) < ($1.start, $1.series) }.prefix(most))
+    }
+    late.subtract(taken)
+    joiners[reader]?.late = late
+    return taken
   }
 
   /// Whether two cursors mean the same of rows, whatever they mean of windows that late readings

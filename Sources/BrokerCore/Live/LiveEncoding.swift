@@ -3,8 +3,18 @@ import TelemetryModel
 
 /// The hub's messages (hawser.live.v1).
 enum LiveEncoding {
-  /// The most series that one message names; more come in further messages.
-  static let seriesPerMessage = 2_000
+  /// About the most bytes of series that one message has; more come in further messages.
+  private static let seriesBytes = 64 << 10
+
+  /// The first of some series, as many as one message has.
+  static func part(_ series: ArraySlice<SeriesDescription>) -> ArraySlice<SeriesDescription> {
+    var bytes = 0
+    let end = series.firstIndex { one in
+      bytes += one.bytes
+      return bytes > seriesBytes
+    }
+    return series[..<max(min(series.startIndex + 1, series.endIndex), end ?? series.endIndex)]
+  }
 
   /// The result of `subscribe`.
   static func subscribed(
@@ -172,6 +182,20 @@ enum LiveEncoding {
 enum SeriesDescription {
   case series(Series, labels: [String: String])
   case group(SeriesGroup)
+
+  /// About how long it is as JSON.
+  var bytes: Int {
+    switch self {
+    case .series(let series, let labels):
+      labels.reduce(80 + series.device.string.utf8.count + series.metric.string.utf8.count) {
+        $0 + $1.key.utf8.count + $1.value.utf8.count + 6
+      }
+    case .group(let group):
+      group.labels.reduce(80 + group.metric.string.utf8.count) {
+        $0 + $1.name.utf8.count + ($1.value?.utf8.count ?? 4) + 6
+      }
+    }
+  }
 
   func write(to json: inout JSONWriter) {
     switch self {

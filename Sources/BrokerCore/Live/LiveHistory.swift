@@ -35,38 +35,69 @@ struct LiveHistory: Sendable {
   // MARK: - Windows
 
   /// Windows from a reader's place on, up to the present, or for as long as a step covers.
-  func windows(_ catchUp: CatchUp, until present: Cursor) async throws -> Step {
-    guard let length = subscription.resolution.lengthMicroseconds else {
-      return Step(place: present)
-    }
+  func windows(_ catchUp: inout CatchUp, until present: Cursor) async throws -> Step {
     let position = catchUp.position
-    let stride = max(1, catchUp.strideMicroseconds / length) * length
-    let to = min(present.frontier, position.frontier + .microseconds(stride))
     var place = position
-    place.frontier = to
+    place.frontier = present.frontier
     place.place = nil
-    guard position.frontier < to else {
-      place.frontier = present.frontier
-      return Step(place: place)
+    place.through = nil
+    guard let length = subscription.resolution.lengthMicroseconds,
+      position.frontier < present.frontier
+    else { return Step(place: place) }
+    while true {
+      let stride = max(1, catchUp.strideMicroseconds / length) * length
+      place.frontier = min(present.frontier, position.frontier + .microseconds(stride))
+      let count = max(1, (place.frontier - position.frontier).wholeMicroseconds / length)
+      guard
+        var rows = try await windows(from: position.frontier, to: place.frontier, count: count)
+      else {
+        catchUp.shorten()
+        continue
+      }
+      if position.place != nil { rows.removeAll { position.hasSeen($0) } }
+      return Step(rows: rows, size: rows.count, place: place)
     }
-    var rows = try await windows(from: position.frontier, to: to)
-    if position.place != nil { rows.removeAll { position.hasSeen($0) } }
-    return Step(rows: rows, size: rows.count, place: place)
   }
 
-  private func windows(from: Timestamp, to: Timestamp) async throws -> [HistoryRow] {
+  /// So many windows of each series or group; nil where that is more than a step may have. One of each
+  /// never is.
+  private func windows(
+    from: Timestamp, to: Timestamp, count: Int64
+  ) async throws -> [HistoryRow]? {
     guard !members.isEmpty else { return [] }
-    guard let groups else {
-      let page = try await store.history(
+    if let groups { return try await windows(of: groups, from: from, to: to, count: count) }
+    let page = try await store.history(
+      HistoryRequest(
+        series: members, from: from, to: to, resolution: subscription.resolution,
+        functions: subscription.functions,
+        limitRows: max(limits.longestStepRows, members.count)))
+    guard page.next == nil else { return nil }
+    return page.rows.sorted { ($0.time, $0.series) < ($1.time, $1.series) }
+  }
+
+  private func windows(
+    of groups: SeriesGroups, from: Timestamp, to: Timestamp, count: Int64
+  ) async throws -> [HistoryRow]? {
+    let most = min(
+      limits.longestStepRows / max(1, groups.count), limits.stepWindows / members.count)
+    if count > 1, count > most {
+      // So many may be none.
+      let probe = try await store.history(
         HistoryRequest(
           series: members, from: from, to: to, resolution: subscription.resolution,
-          functions: subscription.functions, limitRows: .max - 1))
-      return page.rows.sorted { ($0.time, $0.series) < ($1.time, $1.series) }
+          functions: [.count], limitRows: 1))
+      return probe.rows.isEmpty ? [] : nil
     }
-    let states = try await store.windows(
-      of: members, resolution: subscription.resolution, from: from, to: to,
-      withSketch: subscription.withSketch)
-    return GroupedWindows.merged(states.entries, by: groups).map(row)
+    var merged = GroupedWindows(groups)
+    let batch = max(1, HistoryWalk.callWindows / Int(clamping: count))
+    for first in stride(from: 0, to: members.count, by: batch) {
+      let states = try await store.windows(
+        of: Array(members[first..<min(first + batch, members.count)]),
+        resolution: subscription.resolution, from: from, to: to,
+        withSketch: subscription.withSketch)
+      for entry in states.entries { merged.merge(entry) }
+    }
+    return merged.takeAll().map(row)
   }
 
   private func row(_ entry: WindowStates.Entry) -> HistoryRow {
@@ -93,7 +124,7 @@ struct LiveHistory: Sendable {
   }
 
   /// The windows before a cursor that readings committed after it have changed, and the commit that this
-  /// is known up to; nil where those commits are not told apart any more.
+  /// is known up to; nil where those commits are not told apart any more, or there are too many.
   func changes(
     since cursor: Cursor
   ) async throws -> (keys: Set<WindowTable.Key>, through: CommitNumber)? {
@@ -108,11 +139,12 @@ struct LiveHistory: Sendable {
           sinceCommit: cursor.commit))
       if let complete = page.completeSince, complete > cursor.commit { return nil }
       for row in page.rows {
-        let start = subscription.resolution.windowStart(of: row.time)
-        let series = groups == nil ? row.series : groups?.id(of: row.series) ?? .none
-        guard (start, series) < (cursor.frontier, cursor.place ?? .none) else { continue }
-        keys.insert(.init(series: series, start: start))
+        let key = WindowTable.Key(
+          series: groups == nil ? row.series : groups?.id(of: row.series) ?? .none,
+          start: subscription.resolution.windowStart(of: row.time))
+        if cursor.hasSeen(key) { keys.insert(key) }
       }
+      guard keys.count <= limits.waitingLateWindows else { return nil }
       if through == nil { through = page.commit }
       after = page.next
     } while after != nil
@@ -251,8 +283,10 @@ struct WindowSpans: Sequence {
 
   private var spans: [Span] = []
 
-  /// The longest stretch, in windows.
-  private static let longest: Int64 = 1_000
+  /// The longest stretch of so many series, in windows.
+  private static func longest(_ series: Int) -> Int64 {
+    Swift.max(1, Swift.min(1_000, 50_000 / Int64(series + 1)))
+  }
   /// The longest hole within one, in windows.
   private static let hole: Int64 = 8
 
@@ -267,7 +301,7 @@ struct WindowSpans: Sequence {
       let keyEnd = key.start + length
       if let span = current {
         if key.start <= span.to + length * WindowSpans.hole,
-          keyEnd - span.from <= length * WindowSpans.longest
+          keyEnd - span.from <= length * WindowSpans.longest(series.count)
         {
           current = (span.from, Swift.max(span.to, keyEnd))
         } else {

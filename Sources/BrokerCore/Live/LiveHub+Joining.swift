@@ -11,9 +11,10 @@ extension LiveHub {
       feeds[id]?.isReady = true
       return
     }
-    try await seed(Array(feed.members), in: key)
+    try await seed(feed.unread, in: key)
     guard feeds[id]?.isReady == false, let frontier = tables[key]?.frontier else { return }
     feeds[id]?.isReady = true
+    feeds[id]?.unread = []
     feeds[id]?.cursor = Cursor(commit: lastCommit, frontier: frontier)
     feeds[id]?.reached = Cursor(commit: lastCommit, frontier: frontier)
   }
@@ -26,61 +27,97 @@ extension LiveHub {
     tables[key]?.seed(states, of: series)
   }
 
-  /// Answers a subscription, and takes the first step.
-  func begin(
-    _ reader: ReaderID, in id: FeedID, since: Since, request: String
-  ) async throws {
-    guard let feed = feeds[id], feed.joiners[reader] != nil else { return }
-    let now = now()
-    let stride = CatchUp.stride(
-      feed.subscription.resolution, series: feed.members.count, stepRows: limits.stepRows)
-    let isRaw = feed.subscription.resolution == .raw
-    var place = feed.cursor
-    var looksForChanges = false
-    var lost: LiveHistory.Lost?
-    switch since {
-    case .now: break
-    case .time(var from):
-      if isRaw {
-        let first = try await history(feed).firstReading(since: from, now: now)
-        if first > from { lost = .init(from: from, to: first, reason: LiveHistory.tooMuch) }
-        from = max(first, Timestamp(microseconds: 1))
-        place = Cursor(
-          commit: CommitNumber(0), frontier: from, place: SeriesID.none,
-          through: feed.cursor.commit)
-      } else if from < place.frontier {
-        place.frontier = LiveHub.aligned(from, feed.subscription.resolution)
-      }
-    case .cursor(let cursor):
-      if cursor.commit > lastCommit || (cursor.through ?? cursor.commit) > lastCommit {
-        // Of another store, or of one that was put back to a copy: nothing is known of that reader.
-        lost = .init(
-          from: Timestamp(microseconds: 0), to: cursor.frontier, reason: "cursor unknown")
-        if !isRaw, cursor.frontier < place.frontier { place.frontier = cursor.frontier }
-      } else {
-        (place, looksForChanges) = LiveHub.place(of: cursor, in: feed)
-      }
-    }
-    // The reader may have gone, and the feed gone on, while the store was read.
-    guard feeds[id]?.joiners[reader] != nil, let feed = feeds[id] else { return }
-    feeds[id]?.joiners[reader]?.catchUp = CatchUp(
-      at: place, looksForChanges: looksForChanges, stride: stride, stepRows: limits.stepRows,
-      now: now)
-    let descriptions = describe(feed)
-    outlet.send(
-      LiveEncoding.subscribed(
-        request, feed: feed, cursor: place,
-        series: descriptions.prefix(LiveEncoding.seriesPerMessage)), to: reader)
-    announce(descriptions.dropFirst(LiveEncoding.seriesPerMessage), of: id) { message in
-      outlet.send(message, to: reader)
-    }
-    if let lost { outlet.send(LiveEncoding.gap(id, lost), to: reader) }
-    if case .now = since { return join(reader, id) }
-    try await step(reader, in: id)
+  /// Whether a reader is still the joiner that it was before something was waited for.
+  func isJoining(_ reader: ReaderID, _ id: FeedID, as number: UInt64) -> Bool {
+    feeds[id]?.joiners[reader]?.number == number
   }
 
-  /// Where a cursor stands in a feed, and whether windows before it were seen as of its commit. It may be of
-  /// another subscription, and mean something else.
+  /// Answers a subscription; false where the reader has left meanwhile. What comes next is a step.
+  func begin(
+    _ reader: ReaderID, in id: FeedID, as number: UInt64, since: Since, request: String
+  ) async throws -> Bool {
+    guard let feed = feeds[id], isJoining(reader, id, as: number) else { return false }
+    let now = now()
+    let beginning = try await beginning(since, in: feed, now: now)
+    let gaps = try await gaps(since: beginning.told, of: feed, now: now)
+    // The feed may have gone on while the store was read.
+    guard isJoining(reader, id, as: number), let feed = feeds[id] else { return false }
+    feeds[id]?.joiners[reader]?.catchUp = CatchUp(
+      at: beginning.place ?? feed.cursor, looksForChanges: beginning.looksForChanges,
+      stride: CatchUp.stride(
+        feed.subscription.resolution, series: feed.members.count, stepRows: limits.stepRows),
+      stepRows: limits.stepRows, now: now)
+    let descriptions = describe(feed)[...]
+    let first = LiveEncoding.part(descriptions)
+    feeds[id]?.joiners[reader]?.undescribed = descriptions.dropFirst(first.count)
+    outlet.send(
+      LiveEncoding.subscribed(
+        request, feed: feed, cursor: beginning.place ?? feed.cursor, series: first), to: reader)
+    if feed.isFull { outlet.send(tooManySeries(id), to: reader) }
+    if let lost = beginning.lost { outlet.send(LiveEncoding.gap(id, lost), to: reader) }
+    for gap in gaps { outlet.send(LiveEncoding.deviceGap(id, gap), to: reader) }
+    feeds[id]?.joiners[reader]?.reading = nil
+    if beginning.place == nil, first.count == descriptions.count { join(reader, id) }
+    return true
+  }
+
+  /// Where a reader begins.
+  private struct Beginning {
+    /// Nil for the present.
+    var place: Cursor?
+    var looksForChanges = false
+    var lost: LiveHistory.Lost?
+    /// Since when packs that devices gave up are to be told; nil for none.
+    var told: Timestamp?
+  }
+
+  private func beginning(_ since: Since, in feed: Feed, now: Timestamp) async throws -> Beginning {
+    let isRaw = feed.subscription.resolution == .raw
+    var present = feed.cursor
+    switch since {
+    case .now: return Beginning()
+    case .time(let from):
+      guard isRaw else {
+        present.frontier = min(
+          present.frontier, LiveHub.aligned(from, feed.subscription.resolution))
+        return Beginning(place: present, told: from)
+      }
+      let first = try await history(feed).firstReading(since: from, now: now)
+      return Beginning(
+        place: LiveHub.readings(since: first, through: present.commit),
+        lost: first > from ? .init(from: from, to: first, reason: LiveHistory.tooMuch) : nil,
+        told: from)
+    case .cursor(let cursor):
+      guard max(cursor.commit, cursor.through ?? cursor.commit) > lastCommit else {
+        // What waits for its turn here may have been told by another feed.
+        if cursor.commit > present.commit || cursor.frontier > present.frontier { say(feed.id) }
+        let (place, seen) = LiveHub.place(of: cursor, in: feeds[feed.id] ?? feed)
+        return Beginning(place: place, looksForChanges: seen, told: cursor.frontier)
+      }
+      // Of another store, or of one that was put back to a copy: nothing is known of that reader but
+      // the time.
+      let lost = LiveHistory.Lost(
+        from: Timestamp(microseconds: 0), to: cursor.frontier, reason: "cursor unknown")
+      if isRaw {
+        present = LiveHub.readings(since: cursor.frontier, through: present.commit)
+      } else {
+        present.frontier = min(
+          present.frontier, feed.subscription.resolution.windowStart(of: cursor.frontier))
+      }
+      return Beginning(place: present, lost: lost, told: cursor.frontier)
+    }
+  }
+
+  /// Where a reader of readings is that has none from a moment on, and wants them as of a commit.
+  static func readings(since from: Timestamp, through commit: CommitNumber) -> Cursor {
+    Cursor(
+      commit: CommitNumber(0), frontier: max(from, Timestamp(microseconds: 1)),
+      place: SeriesID.none,
+      through: commit)
+  }
+
+  /// Where a cursor stands in a feed, and whether windows before it were seen as of its commit. It may be
+  /// of another subscription, and mean something else.
   private static func place(of cursor: Cursor, in feed: Feed) -> (Cursor, seen: Bool) {
     var place = cursor
     let resolution = feed.subscription.resolution
@@ -106,144 +143,43 @@ extension LiveHub {
     return start + length
   }
 
-  /// Reads steps for a reader until there is something for it, or it is in the present.
-  func step(_ reader: ReaderID, in id: FeedID) async throws {
-    while let feed = feeds[id], let joiner = feed.joiners[reader], !joiner.isReading {
-      let isRaw = feed.subscription.resolution == .raw
-      var catchUp = joiner.catchUp
-      guard !catchUp.givesUp(isRaw: isRaw, frontier: feed.cursor.frontier, now: now()) else {
-        return giveUp(reader, in: id, reason: "slow reader")
-      }
-      feeds[id]?.joiners[reader]?.isReading = true
-      defer { feeds[id]?.joiners[reader]?.isReading = false }
-      let present = feed.cursor
-      let count = feed.saidCount
-      let read: LiveHistory.Step
-      if catchUp.looksForChanges {
-        read = try await changes(&catchUp, feed, reader)
-      } else if isRaw {
-        read = try await history(feed).readings(&catchUp, until: present, now: now())
-      } else {
-        read = try await history(feed).windows(catchUp, until: present)
-      }
-      guard feeds[id]?.joiners[reader] != nil else { return }
-      var messages = encode(read, feed, at: catchUp.position)
-      if read.isTooOld {
-        // What came in between is not told apart; what was measured since is.
-        let from = max(catchUp.position.frontier, Timestamp(microseconds: 1))
-        let place = Cursor(
-          commit: CommitNumber(0), frontier: from, place: SeriesID.none, through: present.commit)
-        catchUp.move(to: place)
-      } else {
-        catchUp.stepped(to: read.place, rows: read.size)
-      }
-      feeds[id]?.joiners[reader]?.catchUp = catchUp
-      if let lost = read.lost { messages.append(LiveEncoding.gap(id, lost)) }
-      for message in messages { outlet.send(message, to: reader) }
-      if feed.isThere(catchUp.position, present), await isJoined(reader, id, since: count) {
-        return
-      }
-      if !messages.isEmpty {
-        feeds[id]?.joiners[reader]?.isReading = false
-        return outlet.askWhenReady(reader, feed: id)
-      }
-      // A step may not have waited for anything: what is committed comes first.
-      await Task.yield()
-    }
-  }
-
-  private func encode(_ step: LiveHistory.Step, _ feed: Feed, at position: Cursor) -> [LiveMessage]
-  {
-    if step.isTooOld {
-      return [
-        LiveEncoding.gap(
-          feed.id,
-          .init(
-            from: Timestamp(microseconds: 0), to: position.frontier, reason: "cursor too old"))
-      ]
-    }
-    var partly = step.place
-    partly.commit = position.commit
-    partly.through = position.through
-    if feed.subscription.resolution == .raw, partly.through == nil {
-      partly.through = step.place.through ?? step.place.commit
-    }
-    return LiveEncoding.updates(
-      feed.id, rows: step.rows, size: step.size,
-      perMessage: min(feed.rowsPerMessage, limits.stepRows),
-      length: feed.subscription.resolution.length ?? .zero, before: partly, after: step.place,
-      amends: false)
-  }
-
-  /// Windows before the reader's cursor that were changed since: the first step of one that comes back.
-  private func changes(
-    _ catchUp: inout CatchUp, _ feed: Feed, _ reader: ReaderID
-  ) async throws -> LiveHistory.Step {
-    catchUp.looksForChanges = false
-    var place = catchUp.position
-    guard let changes = try await history(feed).changes(since: place) else {
-      return LiveHistory.Step(
-        place: place,
-        lost: .init(
-          from: Timestamp(microseconds: 0), to: place.frontier, reason: "cursor too old"))
-    }
-    // The hub hears of a commit a little later than the store has it.
-    place.commit = max(place.commit, min(changes.through, lastCommit))
-    await sayAmended(changes.keys, feed, reader, before: catchUp.position, after: place)
-    return LiveHistory.Step(place: place)
-  }
-
-  private func sayAmended(
-    _ keys: Set<WindowTable.Key>, _ feed: Feed, _ reader: ReaderID, before: Cursor, after: Cursor
-  ) async {
-    guard !keys.isEmpty else { return }
-    do {
-      let rows = try await history(feed).windows(keys)
-      for message in LiveEncoding.updates(
-        feed.id, rows: rows, perMessage: feed.rowsPerMessage,
-        length: feed.subscription.resolution.length ?? .zero, before: before, after: after,
-        amends: true, isOrdered: false)
-      { outlet.send(message, to: reader) }
-    } catch {
-      logger.error("Late windows could not be read", metadata: ["error": "\(error)"])
-      let starts = keys.map(\.start)
-      guard let first = starts.min(), let last = starts.max() else { return }
-      outlet.send(
-        LiveEncoding.gap(
-          feed.id, .init(from: first, to: last), reason: "the store cannot be read"), to: reader)
-    }
-  }
-
-  /// Brings a reader that was in the present when a step began over what was said meanwhile; whether it
-  /// is in its feed then. Where late readings have changed windows that it was told, it is told these
-  /// first, and has one more step to take: no cursor is to say that it saw them before it did.
-  private func isJoined(_ reader: ReaderID, _ id: FeedID, since count: Int) async -> Bool {
-    guard let feed = feeds[id], let joiner = feed.joiners[reader],
-      let said = feed.said(since: count)
-    else { return false }
-    guard joiner.late.isEmpty else {
-      let position = joiner.catchUp.position
-      feeds[id]?.joiners[reader]?.late = []
-      let told = joiner.late.filter { $0.start < position.frontier }
-      await sayAmended(told, feed, reader, before: position, after: position)
-      return false
-    }
-    for message in said.flatMap(\.messages) { outlet.send(message, to: reader) }
-    join(reader, id)
-    return true
+  /// Packs that devices gave up since a moment, the newest: whoever comes back was not told of them.
+  private func gaps(since: Timestamp?, of feed: Feed, now: Timestamp) async throws -> [StoredGap] {
+    guard let since, since < now else { return [] }
+    let devices = Set(feed.members.compactMap { catalog[$0]?.device })
+    guard !devices.isEmpty else { return [] }
+    let gaps = try await store.gaps(
+      devices: devices.sorted(), from: since, to: .distantFuture)
+    return gaps.count <= limits.gaps
+      ? gaps : gaps.sorted { $0.reported < $1.reported }.suffix(limits.gaps)
   }
 
   /// Takes a reader to the present, whatever lies in between, and says so.
   func giveUp(_ reader: ReaderID, in id: FeedID, reason: String) {
     guard let feed = feeds[id], let joiner = feed.joiners[reader] else { return }
+    announce(joiner.undescribed, of: id) { outlet.send($0, to: reader) }
+    forgetLate(reader, id, reason)
+    // Where it is not known what has changed, all may have.
+    let from =
+      joiner.catchUp.looksForChanges
+      ? Timestamp(microseconds: 0) : joiner.catchUp.position.frontier
     outlet.send(
-      LiveEncoding.gap(
-        id, .init(from: joiner.catchUp.position.frontier, to: feed.cursor.frontier),
-        reason: reason), to: reader)
+      LiveEncoding.gap(id, .init(from: from, to: feed.cursor.frontier), reason: reason),
+      to: reader)
     join(reader, id)
   }
 
-  private func join(_ reader: ReaderID, _ id: FeedID) {
+  /// Leaves windows that have changed as the reader was told of them, and says so.
+  func forgetLate(_ reader: ReaderID, _ id: FeedID, _ reason: String) {
+    guard let feed = feeds[id], let joiner = feed.joiners[reader] else { return }
+    let starts = joiner.late.filter { joiner.catchUp.position.hasSeen($0) }.map(\.start)
+    feeds[id]?.joiners[reader]?.late = []
+    guard let first = starts.min(), let last = starts.max() else { return }
+    let end = last + (feed.subscription.resolution.length ?? .zero)
+    outlet.send(LiveEncoding.gap(id, .init(from: first, to: end), reason: reason), to: reader)
+  }
+
+  func join(_ reader: ReaderID, _ id: FeedID) {
     guard feeds[id]?.joiners.removeValue(forKey: reader) != nil else { return }
     feeds[id]?.readers.insert(reader)
     outlet.join(reader, feed: id)

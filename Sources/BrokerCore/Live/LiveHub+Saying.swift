@@ -46,7 +46,8 @@ extension LiveHub {
   func speak(_ id: FeedID, now: Timestamp) {
     guard let feed = feeds[id], feed.isReady else { return }
     guard let rate = feed.subscription.maxRate else { return say(id) }
-    guard now < feed.due, feed.waitingSize < limits.waitingRows else {
+    // A message that is full does not wait.
+    guard now < feed.due, feed.waitingSize < feed.rowsPerMessage else {
       // Nothing to say takes nothing of the rate.
       if !feed.rows.isEmpty || feed.merged?.isEmpty == false || !feed.amended.isEmpty
         || !feed.late.isEmpty
@@ -57,7 +58,8 @@ extension LiveHub {
     }
     guard !feed.isTimed else { return }
     feeds[id]?.isTimed = true
-    let wait = feed.due - now
+    // The clock may have been put back.
+    let wait = min(feed.due - now, .fromSeconds(1 / rate))
     Task { [weak self] in
       try? await Task.sleep(for: wait)
       await self?.speakAtLast(id)
@@ -66,10 +68,12 @@ extension LiveHub {
 
   private func speakAtLast(_ id: FeedID) {
     feeds[id]?.isTimed = false
+    feeds[id]?.due = .distantPast
     speak(id, now: now())
   }
 
-  private func say(_ id: FeedID) {
+  /// Says what there is to say, whatever the rate.
+  func say(_ id: FeedID) {
     guard let said = feeds[id]?.say() else { return }
     if !said.messages.isEmpty { feeds[id]?.spoke = now() }
     publish(said.messages, id)
@@ -88,7 +92,9 @@ extension LiveHub {
       where feed.subscription.query.matches(
         device: gap.device, labels: registry.labels(of: gap.device))
       {
-        outlet.publish(LiveEncoding.deviceGap(id, gap), to: id)
+        let message = LiveEncoding.deviceGap(id, gap)
+        outlet.publish(message, to: id)
+        for reader in feed.joiners.keys { outlet.send(message, to: reader) }
       }
     }
   }
@@ -97,7 +103,10 @@ extension LiveHub {
 
   /// Reads windows that late readings changed, beside everything else.
   private func readLate(_ id: FeedID) {
-    guard let feed = feeds[id], !feed.late.isEmpty, !feed.isReadingLate else { return }
+    // A window that still waits to be told has to be told before it is amended.
+    guard let feed = feeds[id], !feed.late.isEmpty, !feed.isReadingLate, feed.rows.isEmpty,
+      feed.merged?.isEmpty != false
+    else { return }
     feeds[id]?.isReadingLate = true
     boundLate(id)
     Task { await self.sayLate(id) }
@@ -111,9 +120,13 @@ extension LiveHub {
     guard let first = given.first, let last = given.last else { return }
     outlet.publish(
       LiveEncoding.gap(
-        id, .init(from: first.start, to: last.start), reason: "more late data than can be shown"),
+        id,
+        .init(from: first.start, to: last.start + (feed.subscription.resolution.length ?? .zero)),
+        reason: LiveHub.tooMuchLate),
       to: id)
   }
+
+  static let tooMuchLate = "more late data than can be shown"
 
   private func sayLate(_ id: FeedID) async {
     guard let feed = feeds[id] else { return }
@@ -135,6 +148,10 @@ extension LiveHub {
     }
     guard let present = feeds[id] else { return }
     feeds[id]?.isReadingLate = false
+    guard present.grouping == feed.grouping else {
+      feeds[id]?.late.formUnion(present.renamed(keys, since: feed))
+      return readLate(id)
+    }
     var after = present.cursor
     if present.late.isEmpty { after.commit = max(through, after.commit) }
     let messages = LiveEncoding.updates(

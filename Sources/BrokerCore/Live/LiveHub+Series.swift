@@ -16,8 +16,9 @@ extension LiveHub {
   ) {
     var rest = series
     while !rest.isEmpty {
-      send(LiveEncoding.series(id, rest.prefix(LiveEncoding.seriesPerMessage)))
-      rest = rest.dropFirst(LiveEncoding.seriesPerMessage)
+      let part = LiveEncoding.part(rest)
+      send(LiveEncoding.series(id, part))
+      rest = rest.dropFirst(part.count)
     }
   }
 
@@ -52,29 +53,44 @@ extension LiveHub {
     if feed.members.count + coming < limits.series { return true }
     if !feed.isFull {
       feeds[id]?.isFull = true
-      let now = now()
-      outlet.publish(
-        LiveEncoding.gap(
-          id, .init(from: now, to: now),
-          reason: "more than \(limits.series) series: further ones are left out"), to: id)
+      let message = tooManySeries(id)
+      outlet.publish(message, to: id)
+      for reader in feed.joiners.keys { outlet.send(message, to: reader) }
     }
     return false
+  }
+
+  /// What readers of a feed are told that has no room for further series.
+  func tooManySeries(_ id: FeedID) -> LiveMessage {
+    let now = now()
+    return LiveEncoding.gap(
+      id, .init(from: now, to: now),
+      reason: "more than \(limits.series) series: further ones are left out")
   }
 
   /// Makes covered series members of a feed, and tells its readers.
   private func enter(_ series: [Series], _ id: FeedID) {
     var told: [SeriesDescription] = []
+    var groups = feeds[id]?.groups
+    var isRenamed = false
     for new in series where feeds[id]?.members.contains(new.id) == false {
       feeds[id]?.members.insert(new.id)
       feedsBySeries[new.id, default: []].append(id)
       let labels = registry.labels(of: new.device)
-      if feeds[id]?.groups == nil {
+      if groups == nil {
         told.append(.series(new, labels: labels))
-      } else if let group = feeds[id]?.groups?.add(new, labels: labels) {
+      } else if let group = groups?.add(new, labels: labels) {
         told.append(.group(group))
+      } else if groups?.id(of: new.id) == new.id {
+        // Older than all that the group had: its number is another now.
+        isRenamed = true
       }
     }
-    if let groups = feeds[id]?.groups { feeds[id]?.merged?.regroup(groups) }
+    if isRenamed { return regroup(id) }
+    if let groups {
+      feeds[id]?.groups = groups
+      feeds[id]?.merged?.regroup(groups)
+    }
     announceToAll(told, of: id)
   }
 
@@ -115,32 +131,54 @@ extension LiveHub {
       guard let series = catalog[member] else { continue }
       groups.add(series, labels: registry.labels(of: series.device))
     }
-    feeds[id]?.groups = groups
-    feeds[id]?.merged?.regroup(groups)
-    announceToAll(groups.all.map { .group($0) }, of: id)
+    // What was merged until now is told under the numbers that readers know.
+    if feed.isReady { say(id) }
+    let changed = feeds[id]?.regroup(groups) ?? []
+    announceToAll(changed.map { .group($0) }, of: id)
   }
 
   /// Takes series that were there before into a feed.
   private func bring(_ series: [Series], into id: FeedID) async {
-    guard let feed = feeds[id], feed.members.count + series.count <= limits.series else {
-      _ = hasRoom(id)
-      return
+    guard let feed = feeds[id] else { return }
+    var new = series.filter { !feed.members.contains($0.id) }
+    if !new.isEmpty, !hasRoom(id, beside: new.count - 1) {
+      new = Array(new.prefix(limits.series - feed.members.count))
     }
-    let new = series.filter { !feed.members.contains($0.id) }
-    guard let key = feed.tableKey else { return enter(new, id) }
-    _ = tables[key]?.cover(new.map(\.id), at: lastCommit)
-    do {
-      try await seed(new.map(\.id), in: key)
-    } catch {
-      logger.error("Open windows could not be read", metadata: ["error": "\(error)"])
-    }
+    guard let key = feed.tableKey, let table = tables[key]?.number else { return enter(new, id) }
+    let unread = tables[key]?.cover(new.map(\.id), at: lastCommit) ?? []
+    let isRead = await isSeeded(unread, in: key, table: table)
+    // All that had to do with the table may have ended, and another be in its place.
+    guard tables[key]?.number == table else { return }
     // Meanwhile some may have come by another way, or their labels may have changed again.
     let query = feed.subscription.query
     let came = new.filter {
-      feeds[id]?.members.contains($0.id) == false
+      isRead && feeds[id]?.members.contains($0.id) == false
         && query.matches($0, labels: registry.labels(of: $0.device))
     }
     tables[key]?.uncover(Set(new.map(\.id)).subtracting(came.map(\.id)))
+    if feeds[id] != nil, !isRead {
+      let now = now()
+      outlet.publish(
+        LiveEncoding.gap(
+          id, .init(from: now, to: now), reason: "the store cannot be read: series are left out"),
+        to: id)
+    }
     enter(came, id)
+  }
+
+  /// Reads open windows of series, again and again for a while where the store fails: readings wait
+  /// meanwhile.
+  private func isSeeded(_ series: [SeriesID], in key: TableKey, table: UInt64) async -> Bool {
+    for attempt in 1...10 {
+      guard tables[key]?.number == table else { return false }
+      do {
+        try await seed(series, in: key)
+        return true
+      } catch {
+        logger.error("Open windows could not be read", metadata: ["error": "\(error)"])
+        if attempt < 10 { try? await Task.sleep(for: .seconds(1)) }
+      }
+    }
+    return false
   }
 }

@@ -29,6 +29,8 @@ package actor LiveHub {
   var tables: [TableKey: WindowTable] = [:]
   private var deviceWatchers: Set<ReaderID> = []
   private var lastFeed: UInt64 = 0
+  private var lastTable: UInt64 = 0
+  private var lastJoiner: UInt64 = 0
   private(set) var lastCommit: CommitNumber
   private var ticking: Task<Void, Never>?
 
@@ -132,6 +134,13 @@ package actor LiveHub {
           .limitExceeded, "too many subscriptions on one connection", field: "subscribe",
           limit: Double(limits.subscriptions)))
     }
+    guard
+      feedsBySubscription[subscription] != nil
+        || feeds.values.reduce(0, { $0 + $1.members.count }) < limits.seriesOfAllFeeds
+    else {
+      return refuse(
+        request, reader, RPCError(.busy, "too many series are watched by everybody together"))
+    }
     guard let id = feed(for: subscription) else {
       return refuse(
         request, reader,
@@ -145,19 +154,33 @@ package actor LiveHub {
         RPCError(.conflict, "this is subscribed to already", field: "params.query"))
     }
     feedsByReader[reader, default: []].insert(id)
-    let began = now()
-    feeds[id]?.joiners[reader] = Feed.Joiner(
-      catchUp: CatchUp(
-        at: Cursor(commit: lastCommit, frontier: began), looksForChanges: false,
-        stride: .seconds(1), stepRows: limits.stepRows, now: began))
+    let number = enter(reader, id)
     do {
       try await seed(id)
-      try await begin(reader, in: id, since: since, request: request)
+      guard try await begin(reader, in: id, as: number, since: since, request: request) else {
+        return refuse(
+          request, reader, RPCError(.conflict, "this was ended before it began"))
+      }
     } catch {
       logger.error("History could not be read", metadata: ["error": "\(error)"])
-      leave(reader, id)
-      refuse(request, reader, RPCError(.busy, "the store cannot be read at the moment"))
+      if isJoining(reader, id, as: number) { leave(reader, id) }
+      return refuse(request, reader, RPCError(.busy, "the store cannot be read at the moment"))
     }
+    await goOn(reader, feed: id)
+  }
+
+  /// Makes a reader one that joins a feed; returns the number that tells this from other times. It is
+  /// nowhere yet, and takes no step.
+  private func enter(_ reader: ReaderID, _ id: FeedID) -> UInt64 {
+    lastJoiner += 1
+    let now = now()
+    feeds[id]?.joiners[reader] = Feed.Joiner(
+      number: lastJoiner,
+      catchUp: CatchUp(
+        at: Cursor(commit: lastCommit, frontier: now), looksForChanges: false,
+        stride: .seconds(1), stepRows: limits.stepRows, now: now),
+      reading: feeds[id]?.saidCount ?? 0)
+    return lastJoiner
   }
 
   /// Reads on for a reader that can take more.
@@ -230,9 +253,7 @@ package actor LiveHub {
   /// The feed of a subscription, made if there is none; nil where it would have too many series.
   private func feed(for subscription: Subscription) -> FeedID? {
     if let id = feedsBySubscription[subscription] { return id }
-    let members = catalog.all {
-      subscription.query.matches($0, labels: registry.labels(of: $0.device))
-    }
+    let members = members(of: subscription.query)
     guard members.count <= limits.series else { return nil }
     lastFeed += 1
     let id = FeedID(lastFeed)
@@ -251,12 +272,24 @@ package actor LiveHub {
     for series in members { feedsBySeries[series.id, default: []].append(id) }
     if let key = feed.tableKey {
       if tables[key] == nil {
-        tables[key] = WindowTable(key.resolution, withSketch: key.withSketch, now: now())
+        lastTable += 1
+        tables[key] = WindowTable(
+          key.resolution, withSketch: key.withSketch, now: now(), number: lastTable)
       }
-      _ = tables[key]?.cover(feed.members, at: lastCommit)
+      feeds[id]?.unread = tables[key]?.cover(feed.members, at: lastCommit) ?? []
     }
     startTicking()
     return id
+  }
+
+  private func members(of query: SeriesQuery) -> [Series] {
+    guard !query.labels.isEmpty else { return catalog.all { query.matches($0, labels: [:]) } }
+    var labels: [DeviceID: [String: String]] = [:]
+    return catalog.all { series in
+      let known = labels[series.device] ?? registry.labels(of: series.device)
+      labels[series.device] = known
+      return query.matches(series, labels: known)
+    }
   }
 
   private func dropIfUnused(_ id: FeedID) {

@@ -8,13 +8,18 @@ package struct LiveLimits: Sendable {
   package var messageValues = 40_000
   /// The most readings of the past that a raw subscription gets; what is older is told with a `gap`.
   package var historyReadings = 200_000
-  /// How many rows may wait for their turn where there is a `maxRate`: with more of them a feed speaks
-  /// at once.
-  package var waitingRows = 200_000
+  /// About how many windows of single series are read for a step of a reader of groups.
+  package var stepWindows = 400_000
+  /// The most bytes that a reader is sent at once to bring it to the present.
+  package var joiningBytes = 1 << 20
   /// The most series of one subscription.
   package var series = 10_000
+  /// The most series that all subscriptions may have together, each counted for every feed.
+  package var seriesOfAllFeeds = 2_000_000
   /// The most subscriptions of one reader.
   package var subscriptions = 64
+  /// How many gaps of devices a reader is told that were before it began; the newest.
+  package var gaps = 1_000
   /// How many late windows are read at a time; the newest go first.
   package var lateWindows = 20_000
   /// How many may wait to be read; of more the oldest are given up, and told with a `gap`.

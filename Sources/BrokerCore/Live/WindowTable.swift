@@ -45,8 +45,12 @@ package struct WindowTable: Sendable {
     var waiting: [(commit: CommitNumber, sample: Sample)]?
     /// Readings of later commits wait; the store has to be read as of this one at least.
     var coveredAt = CommitNumber(0)
+    /// What the store's windows were read as of: they have the readings of commits up to this one.
+    var seededAt = CommitNumber(0)
   }
 
+  /// Tells it from others that there were at its resolution.
+  let number: UInt64
   private let resolution: Resolution
   private let length: Duration
   private let withSketch: Bool
@@ -60,7 +64,8 @@ package struct WindowTable: Sendable {
   package private(set) var frontier: Timestamp
 
   /// A table that begins now: windows that closed before belong to history. `resolution` is not `raw`.
-  package init(_ resolution: Resolution, withSketch: Bool, now: Timestamp) {
+  package init(_ resolution: Resolution, withSketch: Bool, now: Timestamp, number: UInt64 = 0) {
+    self.number = number
     self.resolution = resolution
     self.withSketch = withSketch
     length = resolution.length ?? .seconds(1)
@@ -141,7 +146,8 @@ package struct WindowTable: Sendable {
       guard let waiting = members[id]?.waiting else { continue }
       members[id]?.waiting = nil
       members[id]?.coveredFrom = frontier
-      for (commit, sample) in waiting where commit > states.commit { count(sample) }
+      members[id]?.seededAt = states.commit
+      for (commit, sample) in waiting { add(sample, commit: commit) }
     }
   }
 
@@ -149,16 +155,14 @@ package struct WindowTable: Sendable {
 
   /// Takes one committed reading; of no effect where nobody watches its series.
   package mutating func add(_ sample: Sample, commit: CommitNumber) {
-    if members[sample.series]?.waiting != nil {
-      members[sample.series]?.waiting?.append((commit, sample))
-    } else {
-      count(sample)
-    }
-  }
-
-  private mutating func count(_ sample: Sample) {
     guard let member = members[sample.series] else { return }
+    guard member.waiting == nil else {
+      members[sample.series]?.waiting?.append((commit, sample))
+      return
+    }
     let key = Key(series: sample.series, start: resolution.windowStart(of: sample.time))
+    // The store may have had a commit before it is told here.
+    if commit <= member.seededAt, key.start >= member.coveredFrom { return }
     if key.start >= frontier {
       open[key, default: WindowSummary(withSketch: withSketch)].add(sample.value, at: sample.time)
     } else if key.start >= max(heldFrom, member.coveredFrom) {

@@ -23,6 +23,9 @@ package struct GroupedWindows: Sendable {
   /// Whether there are no windows.
   package var isEmpty: Bool { windows.isEmpty }
 
+  /// How many there are.
+  package var count: Int { windows.count }
+
   /// From now on merges into these groups; what was merged before stays as it is.
   package mutating func regroup(_ groups: SeriesGroups) { self.groups = groups }
 

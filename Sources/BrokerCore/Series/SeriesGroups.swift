@@ -49,6 +49,9 @@ package struct SeriesGroups: Sendable {
   /// All groups, in the order of their numbers.
   package var all: [SeriesGroup] { groups.sorted { $0.id < $1.id } }
 
+  /// How many groups there are.
+  package var count: Int { groups.count }
+
   /// Takes a series with the labels of its device into the group it belongs to; returns the group if
   /// that is new. Adding a series again changes nothing.
   @discardableResult
