@@ -41,7 +41,9 @@ enum Failure {
   }
 
   private static func say(_ text: String) {
-    for line in text.split(separator: "\n") { Output.line("hawser: \(line)", to: STDERR_FILENO) }
+    for line in text.split(separator: "\n") {
+      Output.line("hawser: \(TextTable.clean(String(line)))", to: STDERR_FILENO)
+    }
   }
 }
 
@@ -59,6 +61,13 @@ enum Output {
     while !rest.isEmpty {
       let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
       if written < 0, errno == EINTR { continue }
+      if written < 0, errno == EAGAIN {
+        var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&ready, 1, -1)
+        continue
+      }
+      // Nobody reads any more (`| head`): as the signal would have it that somebody has switched off.
+      if written < 0, errno == EPIPE, descriptor == STDOUT_FILENO { _exit(128 + SIGPIPE) }
       guard written > 0 else { return }
       rest = rest.dropFirst(written)
     }

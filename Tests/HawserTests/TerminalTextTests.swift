@@ -78,6 +78,47 @@ struct TerminalTextTests {
     #expect(table.cursor == "99-5")
   }
 
+  @Test("Texts and data are shown as they are, without what a terminal would obey")
+  func texts() throws {
+    #expect(TextTable.value("open") == "open")
+    #expect(
+      TextTable.value("a\u{1B}]0;x\u{7}\u{9B}2J\n\u{202E}b")
+        == "a\u{FFFD}]0;x\u{FFFD}\u{FFFD}2J\u{FFFD}\u{FFFD}b")
+    #expect(TextTable.value(.string(String(repeating: "y", count: 99))).count == 32)
+    #expect(TextTable.value(["vd": "AP8B"]) == "vd:AP8B")
+    #expect(TextTable.value(.null) == "-" && TextTable.value(nil) == "-")
+    #expect(TextTable.word("say \"no\"\n") == #""say \"no\"\n""#)
+    #expect(TextTable.lines([["a\u{1B}[31m", "b"]]) == ["a\u{FFFD}[31m  b"])
+    var table = WatchTable()
+    _ = table.take(
+      nil,
+      [
+        "columns": ["series", "time", "value"],
+        "series": [["series": 1, "device": "d", "metric": "door"]],
+      ])
+    _ = table.take("update", ["rows": [[1, 5, "shut"], [1, 6, "open"], [1e300, 7, "nowhere"]]])
+    let lines = table.render(height: 10, width: 80, now: Timestamp(seconds: 8))
+    #expect(lines[1].split(separator: " ") == ["d", "door", "open", "2s"])
+    var plots = SeriesPlots()
+    plots.take([
+      "resolution": "raw", "columns": ["series", "time", "value"],
+      "series": [["series": 1, "device": "d", "metric": "door"]],
+      "rows": [[1, 5, "shut"], [1, 6, "shut"], [1, 7, "open"]],
+    ])
+    #expect(
+      plots.lines(width: 80) == [
+        "d door, raw", "  1970-01-01T00:00:05Z  shut", "  1970-01-01T00:00:07Z  open", "",
+      ])
+  }
+
+  @Test("The largest numbers there are have a plot, too")
+  func extremes() {
+    let most = Double.greatestFiniteMagnitude
+    #expect(TextPlot.spark([-most, 0, most]) == "▁▅█")
+    let points = [(time: 0.0, value: -most), (time: 1.0, value: most)]
+    #expect(TextPlot.lines(points, width: 40, height: 2).count == 3)
+  }
+
   @Test("A table that is longer than the screen says how much is left out")
   func long() throws {
     var table = WatchTable()

@@ -12,7 +12,8 @@ struct HistoryCommand: AsyncParsableCommand {
       QUERY is DEVICES/METRICS, each one or several patterns separated by commas; either may be left \
       out: 'pump-*', '*/cpu.*', 'pump-1,pump-2/temperature,pressure'.
 
-      On a terminal each series is a small plot of the first function; elsewhere each row is a line. \
+      On a terminal each series is a small plot of the first function, and of raw texts there are the \
+      last changes; elsewhere each row is a line. \
       Times are RFC 3339, seconds since 1970, or relative to now (-10m; s, m, h, d).
       """)
 
@@ -107,7 +108,27 @@ struct SeriesPlots {
   private struct Plot {
     var title: String
     var points: [TextPlot.Point] = []
+    /// The newest of what is no number, changes only.
+    var words: [(time: Double, value: JSONValue)] = []
+
+    mutating func add(_ word: (time: Double, value: JSONValue)) {
+      guard words.last?.value != word.value else { return }
+      words.append(word)
+      if words.count > SeriesPlots.shownWords { words.removeFirst() }
+    }
+
+    func lines(width: Int, height: Int) -> [String] {
+      let said = words.map { word in
+        let time = TextTable.time(Timestamp(seconds: word.time.rounded(.down)))
+        return "  \(time)  \(TextTable.value(word.value, longest: max(8, width - 24)))"
+      }
+      guard !points.isEmpty || said.isEmpty else { return said }
+      return TextPlot.lines(points, width: width, height: height) + said
+    }
   }
+
+  /// How many changes of a series' text are shown.
+  private static let shownWords = 10
 
   private var plots: [Int: Plot] = [:]
   private var order: [Int] = []
@@ -116,28 +137,34 @@ struct SeriesPlots {
     let column = page["columns"]?.array?.dropFirst(2).first?.string ?? ""
     let resolution = page["resolution"]?.string ?? ""
     for series in page["series"]?.array ?? [] {
-      guard let number = series["series"]?.number.map({ Int($0) }), plots[number] == nil else {
+      guard let number = series["series"]?.integer, plots[number] == nil else {
         continue
       }
       let who = series["device"]?.string ?? TextTable.labels(series["group"])
       let unit = series["unit"]?.string.map { " [\($0)]" } ?? ""
       let what = column == "value" ? "raw" : "\(column) of \(resolution)"
-      plots[number] = Plot(title: "\(who) \(series["metric"]?.string ?? "-")\(unit), \(what)")
+      plots[number] = Plot(
+        title: TextTable.clean("\(who) \(series["metric"]?.string ?? "-")\(unit), \(what)"))
       order.append(number)
     }
     for row in page["rows"]?.array ?? [] {
-      guard let values = row.array, values.count > 2, let number = values[0].number,
-        let time = values[1].number, let value = values[2].number
+      guard let values = row.array, values.count > 2, let number = values[0].integer,
+        let time = values[1].number
       else { continue }
-      plots[Int(number)]?.points.append((time: time, value: value))
+      if let value = values[2].number {
+        plots[number]?.points.append((time: time, value: value))
+      } else if values[2] != .null {
+        plots[number]?.add((time: time, value: values[2]))
+      }
     }
   }
 
   func lines(width: Int, height: Int = 6) -> [String] {
-    let shown = order.compactMap { plots[$0] }.filter { !$0.points.isEmpty }
+    let shown = order.compactMap { plots[$0] }
+      .filter { !$0.points.isEmpty || !$0.words.isEmpty }
     guard !shown.isEmpty else { return ["Nothing was measured."] }
     return shown.flatMap { plot in
-      [plot.title] + TextPlot.lines(plot.points, width: width, height: height) + [""]
+      [plot.title] + plot.lines(width: width, height: height) + [""]
     }
   }
 }

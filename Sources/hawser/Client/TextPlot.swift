@@ -33,8 +33,10 @@ enum TextPlot {
   }
 
   private static func place(_ value: Double, _ low: Double, _ high: Double, _ count: Int) -> Int {
-    guard high > low else { return count / 2 }
-    return min(count - 1, max(0, Int((value - low) / (high - low) * Double(count - 1) + 0.5)))
+    // Halved, as the span of the largest numbers is none.
+    let part = (value / 2 - low / 2) / (high / 2 - low / 2)
+    guard part.isFinite else { return count / 2 }
+    return min(count - 1, max(0, Int(part * Double(count - 1) + 0.5)))
   }
 
   /// Unicode numbers the dots of a pattern by columns, the lowest row last.

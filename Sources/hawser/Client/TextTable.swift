@@ -4,6 +4,7 @@ import TelemetryModel
 enum TextTable {
   /// Rows of cells, each column as wide as its widest cell; numbers to the right.
   static func lines(_ rows: [[String]], right: Set<Int> = [], gap: Int = 2) -> [String] {
+    let rows = rows.map { row in row.map { clean($0) } }
     var widths: [Int] = []
     for row in rows {
       for (column, cell) in row.enumerated() {
@@ -21,6 +22,45 @@ enum TextTable {
       while line.last == " " { line.removeLast() }
       return line
     }
+  }
+
+  /// What somebody else has written, without anything that a terminal would obey or that would turn the
+  /// order of letters: control characters of both kinds, ends of lines, marks of direction.
+  static func clean(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isUnprintable) else { return text }
+    var clean = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars { clean.append(isUnprintable(scalar) ? "\u{FFFD}" : scalar) }
+    return String(clean)
+  }
+
+  private static func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069, 0x200E, 0x200F, 0x61C: true
+    default: false
+    }
+  }
+
+  /// A value of a row for people: a number as ``number(_:)`` has it, text as it is but cut, data as the
+  /// beginning of its base64url; `-` where there is none.
+  static func value(_ value: JSONValue?, longest: Int = 32) -> String {
+    switch value {
+    case .string(let text): cut(clean(text), longest)
+    case .object(let data)?: "vd:" + cut(clean(data["vd"]?.string ?? "?"), longest - 3)
+    default: number(value?.number)
+    }
+  }
+
+  /// A value for a line of its own: text in quotes, as in JSON and whole.
+  static func word(_ value: JSONValue) -> String {
+    switch value {
+    case .string: clean(value.description)
+    case .object: TextTable.value(value, longest: .max)
+    default: number(value.number)
+    }
+  }
+
+  private static func cut(_ text: String, _ longest: Int) -> String {
+    text.count <= longest ? text : text.prefix(longest - 1) + "…"
   }
 
   /// A number with about five digits that say something, from a million on with a prefix of the SI; `-`

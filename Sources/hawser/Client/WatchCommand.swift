@@ -142,7 +142,7 @@ struct WatchScreen {
 
   mutating func take(_ method: String?, _ content: JSONValue) {
     for one in content["series"]?.array ?? [] {
-      if let number = one["series"]?.number { series[Int(number)] = one }
+      if let number = one["series"]?.integer { series[number] = one }
     }
     if table.take(method, content) {
       updates += 1
@@ -169,7 +169,7 @@ struct WatchScreen {
     return object
   }
 
-  /// `2026-01-31T12:00:00Z pump-1 temperature 20.5 Cel mean=20.4`.
+  /// `2026-01-31T12:00:00Z pump-1 temperature Cel last=20.5 mean=20.4`, or `… value="open"` for text.
   private static func plain(_ object: JSONValue) -> String {
     var words: [String] = []
     for member in object.object?.members ?? [] {
@@ -177,10 +177,10 @@ struct WatchScreen {
       case ("time", .number(let seconds)):
         words.insert(TextTable.time(Timestamp(seconds: seconds)), at: 0)
       case ("device", let value), ("metric", let value), ("unit", let value):
-        if let text = value.string { words.append(text) }
-      case ("group", let value): words.append(TextTable.labels(value))
+        if let text = value.string { words.append(TextTable.clean(text)) }
+      case ("group", let value): words.append(TextTable.clean(TextTable.labels(value)))
       case ("amends", _): words.append("(amended)")
-      case (let key, let value): words.append("\(key)=\(TextTable.number(value.number))")
+      case (let key, let value): words.append("\(key)=\(TextTable.word(value))")
       }
     }
     return words.joined(separator: " ")
@@ -188,6 +188,7 @@ struct WatchScreen {
 
   /// Tells something on standard error, or in the table's first line.
   func say(_ text: String) {
+    let text = TextTable.clean(text)
     if isTable { draw(state: text) } else { Output.line("hawser: \(text)", to: STDERR_FILENO) }
   }
 

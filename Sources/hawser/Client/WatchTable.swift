@@ -7,7 +7,7 @@ struct WatchTable {
     var name: [String]
     var unit: String
     var time: Timestamp?
-    var values: [Double?] = []
+    var values: [JSONValue] = []
     var recent: [Double] = []
   }
 
@@ -37,7 +37,7 @@ struct WatchTable {
   }
 
   private mutating func describe(_ series: JSONValue) {
-    guard let number = series["series"]?.number else { return }
+    guard let number = series["series"]?.integer else { return }
     let name: [String]
     if let group = series["group"]?.object {
       groups = group.members.map(\.key)
@@ -46,35 +46,35 @@ struct WatchTable {
       name = [series["device"]?.string ?? "-"]
     }
     var line =
-      lines[Int(number)] ?? Line(name: [], unit: "", time: nil)
+      lines[number] ?? Line(name: [], unit: "", time: nil)
     line.name = name + [series["metric"]?.string ?? "-"]
     line.unit = series["unit"]?.string ?? ""
-    lines[Int(number)] = line
+    lines[number] = line
   }
 
   private mutating func take(_ row: [JSONValue]) {
-    guard row.count > 2, let number = row[0].number, let seconds = row[1].number,
-      var line = lines[Int(number)]
+    guard row.count > 2, let number = row[0].integer, let seconds = row[1].number,
+      var line = lines[number]
     else { return }
     let time = Timestamp(seconds: seconds)
     // Late data changes windows of the past; the table shows the newest one.
     if let newest = line.time, time < newest { return }
-    let values = row.dropFirst(2).map(\.number)
     if line.time == time, !line.recent.isEmpty { line.recent.removeLast() }
     line.time = time
-    line.values = values
-    if let first = values.first.flatMap({ $0 }) {
+    line.values = Array(row.dropFirst(2))
+    if let first = row[2].number {
       line.recent.append(first)
       if line.recent.count > WatchTable.recentCount { line.recent.removeFirst() }
     }
-    lines[Int(number)] = line
+    lines[number] = line
   }
 
   static func text(ofGap content: JSONValue) -> String {
     let from = content["from"]?.number.map { TextTable.time(Timestamp(seconds: $0)) } ?? "?"
     let to = content["to"]?.number.map { TextTable.time(Timestamp(seconds: $0)) } ?? "?"
     let who = content["device"]?.string.map { "\($0): " } ?? ""
-    return "\(who)\(from) to \(to): \(content["reason"]?.string ?? "left out")"
+    return TextTable.clean(
+      "\(who)\(from) to \(to): \(content["reason"]?.string ?? "left out")")
   }
 
   /// The table for a screen of so many lines and columns.
@@ -86,7 +86,7 @@ struct WatchTable {
     let sorted = lines.values.sorted { $0.name.lexicographicallyPrecedes($1.name) }
     let shown = sorted.count <= height - 1 ? sorted[...] : sorted.prefix(max(0, height - 2))
     for line in shown {
-      var values = line.values.map { TextTable.number($0) }
+      var values = line.values.map { TextTable.value($0) }
       while values.count < columns.count { values.append("-") }
       rows.append(
         line.name + [line.unit] + values
@@ -100,7 +100,7 @@ struct WatchTable {
 
   /// A row with the names of everything, for scripts; nil where it is of no known series.
   func object(_ row: [JSONValue], amends: Bool, _ series: [Int: JSONValue]) -> JSONValue? {
-    guard row.count > 1, let number = row[0].number, let known = series[Int(number)] else {
+    guard row.count > 1, let number = row[0].integer, let known = series[number] else {
       return nil
     }
     var object = JSONObject()
@@ -110,4 +110,9 @@ struct WatchTable {
     if amends { object["amends"] = true }
     return .object(object)
   }
+}
+
+extension JSONValue {
+  /// The whole number that it is; nil where it is none, or none that is small enough.
+  var integer: Int? { number.flatMap { Int(exactly: $0) } }
 }
