@@ -29,9 +29,12 @@ struct OnePort: Sendable {
     firstRequest = SharedConfiguration(base)
     device = SharedConfiguration(base)
     // Browsers send no heartbeat of their own, but answer pings.
-    // The pong of a slow reader comes when it has read what waits before the ping; whether it reads at
-    // all is seen elsewhere.
-    base.keepalive = .init(timeout: .seconds(60))
+    // The pong of a slow reader comes when it has read what waits before the ping; one whose pong does not
+    // come has read nothing. Where so much waits that nothing more is taken, that is seen elsewhere.
+    base.keepalive = .init(
+      timeout: .seconds(60),
+      closing: ClosePayload(
+        code: CloseReason.readerTooSlow.code, reason: CloseReason.readerTooSlow.text))
     // What dashboards get others get as well.
     base.compression?.sharesHistory = true
     base.compression?.historyBytes = 4_096

@@ -42,10 +42,18 @@ package struct WebSocketConfiguration: Sendable {
     /// The connection ends if no byte comes for so long behind the ping.
     package var timeout: TimeAmount
 
+    /// What a peer is told that is given up, in a Close frame with TCP's end behind it (RFC 6455 §7.1.7);
+    /// nil where the connection just ends.
+    package var closing: ClosePayload?
+
     /// `pingAfter` of silence, then `timeout` for the answer; kept within 100 ms.
-    package init(pingAfter: TimeAmount = .seconds(20), timeout: TimeAmount = .seconds(10)) {
+    package init(
+      pingAfter: TimeAmount = .seconds(20), timeout: TimeAmount = .seconds(10),
+      closing: ClosePayload? = nil
+    ) {
       self.pingAfter = pingAfter
       self.timeout = timeout
+      self.closing = closing
     }
   }
 

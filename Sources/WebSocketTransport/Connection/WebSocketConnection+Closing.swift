@@ -68,20 +68,24 @@ extension WebSocketConnection {
     context?.close(promise: nil)
   }
 
-  /// Gives the connection up: tells the peer why where that is possible, and reads no more.
-  func fail(_ error: WebSocketError) {
+  /// Gives the connection up: tells the peer why where that is possible, by `closing` or by what the error
+  /// says itself, and takes in no more messages. What the kernel has of it by then reaches a peer that
+  /// reads only long afterwards: TCP's end is sent behind it, and what still comes is read and dropped, so
+  /// that no reset takes its place.
+  func fail(_ error: WebSocketError, closing: ClosePayload? = nil) {
     guard phase == .open || phase == .closeSent else { return }
-    guard let code = error.closeCode else { return abort(error) }
+    let own = error.closeCode.map { ClosePayload(code: $0, reason: error.description) }
+    guard let payload = closing ?? own else { return abort(error) }
     let alreadySent = closeIsOnItsWay
     phase = .lingering
-    let sent = alreadySent ? ending?.end.sentCode : code
+    let sent = alreadySent ? ending?.end.sentCode : payload.code
     let ending = Ending(WebSocketEnd(cause: .failed(error), sentCode: sent))
     self.ending = ending
     releaseLoans()
     backlog = nil
     ending.afterwards = .closeOutput
     if !alreadySent {
-      enqueueControl(.close, ClosePayload(code: code, reason: error.description).bytes)
+      enqueueControl(.close, payload.bytes)
     }
     startCloseDeadline()
     flushNow()
@@ -133,7 +137,7 @@ extension WebSocketConnection {
     case .ping(let next):
       ping()
       resources.wheel.set(self, at: next)
-    case .giveUp: abort(.keepaliveTimedOut)
+    case .giveUp: fail(.keepaliveTimedOut, closing: settings.closing)
     }
   }
 

@@ -126,6 +126,26 @@ struct ClosingTests {
     #expect(peer.delegate.end?.cause == .failed(.keepaliveTimedOut))
   }
 
+  @Test("A peer that is given up is told so where there are words for it, and TCP's end follows")
+  func keepaliveSays() throws {
+    var configuration = WebSocketConfiguration()
+    configuration.keepalive = .init(
+      pingAfter: .seconds(20), timeout: .seconds(10),
+      closing: ClosePayload(code: 4002, reason: "reader too slow"))
+    let peer = try TestPeer(configuration)
+    let loop = peer.channel.embeddedEventLoop
+    loop.advanceTime(by: .seconds(21))
+    #expect(try peer.frames().map(\.opcode) == [.ping])
+    loop.advanceTime(by: .seconds(11))
+    #expect(try peer.closeCode() == 4002)
+    // It may still say something; nobody listens.
+    peer.send(.text, "too late")
+    loop.advanceTime(by: .seconds(6))
+    #expect(!peer.channel.isActive)
+    #expect(peer.delegate.end?.cause == .failed(.keepaliveTimedOut))
+    #expect(peer.delegate.end?.sentCode == 4002)
+  }
+
   @Test("A peer that is not read from is never called silent")
   func pausedIsNotSilent() throws {
     var configuration = WebSocketConfiguration()

@@ -55,6 +55,34 @@ struct LoopbackTests {
     try await server.stop()
   }
 
+  @Test("Who reads nothing, and reads long after it was given up, sees why")
+  func givenUpArrives() async throws {
+    var configuration = WebSocketConfiguration()
+    configuration.closeTimeout = .milliseconds(200)
+    configuration.keepalive = .init(
+      pingAfter: .milliseconds(100), timeout: .milliseconds(200),
+      closing: ClosePayload(code: 4002, reason: "reader too slow"))
+    let (ends, told) = AsyncStream<WebSocketEnd>.makeStream()
+    let server = try await LoopbackServer.start(
+      configuration,
+      decide: { _, channel in
+        channel.eventLoop.makeSucceededFuture(.upgrade(.init { GreetingDelegate(told) }))
+      })
+    let client = try #require(RawClient(port: server.port))
+    #expect(client.shakeHands())
+    var iterator = ends.makeAsyncIterator()
+    let end = try #require(await iterator.next())
+    #expect(end.cause == .failed(.keepaliveTimedOut) && end.sentCode == 4002)
+    // The server's socket is gone by now. What was sent before is all there, the Close frame last.
+    client.send([0x81, 0x80, 0, 0, 0, 0])
+    let bytes = client.receiveAll()
+    let close = ClosePayload(code: 4002, reason: "reader too slow").bytes
+    #expect(bytes.starts(with: [0x81, 0x05] + Array("hello".utf8)))
+    #expect(bytes.suffix(close.count + 2).elementsEqual([0x88, UInt8(close.count)] + close))
+    client.close()
+    try await server.stop()
+  }
+
   @Test("An error of the protocol reaches the peer as a Close frame, never as a reset")
   func failureArrives() async throws {
     var configuration = WebSocketConfiguration()

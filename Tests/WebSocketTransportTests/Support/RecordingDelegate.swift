@@ -66,3 +66,20 @@ final class EchoDelegate: WebSocketDelegate {
 
   func webSocketClosed(_ connection: WebSocketConnection, _ end: WebSocketEnd) {}
 }
+
+/// Says hello, and tells how it ended.
+final class GreetingDelegate: WebSocketDelegate {
+  private let told: AsyncStream<WebSocketEnd>.Continuation
+
+  init(_ told: AsyncStream<WebSocketEnd>.Continuation) {
+    self.told = told
+  }
+
+  func webSocketOpened(_ connection: WebSocketConnection) { connection.send(text: "hello") }
+
+  func webSocket(_ connection: WebSocketConnection, receivedText text: ByteBuffer) {}
+
+  func webSocket(_ connection: WebSocketConnection, receivedBinary binary: ByteBuffer) {}
+
+  func webSocketClosed(_ connection: WebSocketConnection, _ end: WebSocketEnd) { told.yield(end) }
+}
