@@ -174,12 +174,13 @@ package actor LiveHub {
   private func enter(_ reader: ReaderID, _ id: FeedID) -> UInt64 {
     lastJoiner += 1
     let now = now()
+    let said = feeds[id]?.saidCount ?? 0
     feeds[id]?.joiners[reader] = Feed.Joiner(
       number: lastJoiner,
       catchUp: CatchUp(
         at: Cursor(commit: lastCommit, frontier: now), looksForChanges: false,
         stride: .seconds(1), stepRows: limits.stepRows, now: now),
-      reading: feeds[id]?.saidCount ?? 0)
+      reading: said)
     return lastJoiner
   }
 
