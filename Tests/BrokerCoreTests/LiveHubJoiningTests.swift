@@ -182,7 +182,7 @@ struct LiveHubJoiningTests {
     let amends = stage.told(second).filter { $0.content["amends"]?.bool == true }
     #expect(amends.flatMap { $0.content["rows"]?.array ?? [] }.count == 300)
     #expect(amends.allSatisfy { ($0.content["rows"]?.array?.count ?? 0) <= 20 })
-    #expect(stage.outlet.steps - steps >= 15)
+    #expect(stage.outlet.steps - steps >= 14)
     // Once all of them are told the cursor says so: nothing is told again.
     let last = try #require(
       stage.told(second).last { $0.content["cursor"] != nil }?.content["cursor"]?.string)

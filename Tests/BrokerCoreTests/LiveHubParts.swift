@@ -88,13 +88,16 @@ final class LogStore: SampleStore {
       let states = states(
         of: request.series, resolution: request.resolution, from: request.from, to: request.to,
         withSketch: true)
+      let rows = states.entries.map { entry in
+        HistoryRow(
+          series: entry.series, time: entry.start,
+          values: request.functions.map { entry.summary.value(of: $0) })
+      }
+      // Pages of windows are only asked for to know whether there is more.
+      let page = Array(rows.prefix(request.limitRows))
+      let next = page.last.map { HistoryPosition(series: $0.series, time: $0.time, repeats: 1) }
       return HistoryPage(
-        commit: states.commit,
-        rows: states.entries.map { entry in
-          HistoryRow(
-            series: entry.series, time: entry.start,
-            values: request.functions.map { entry.summary.value(of: $0) })
-        }, next: nil)
+        commit: states.commit, rows: page, next: page.count < rows.count ? next : nil)
     }
     let folded = foldedThrough.withLock { $0 }
     let (last, log, texts) = state.withLock { ($0.last, $0.log, $0.texts) }

@@ -82,6 +82,7 @@ private actor LivePlay {
   private var seen: [Seen] = []
   private var active: [Int: ReaderID] = [:]
   private var lastReader: UInt64 = 0
+  private var subscribing: [Task<Void, Never>] = []
   private let start = Timestamp(seconds: 1_800_000_000)
 
   init(seed: UInt64, subscription: Subscription) throws {
@@ -122,6 +123,7 @@ private actor LivePlay {
     }
     await join()
     for index in seen.indices where active[index] == nil { await resume(index) }
+    for task in subscribing { await task.value }
     // What waits for its turn, its step or its late windows comes to rest.
     for _ in 0..<6 {
       clock.pass(.seconds(2))
@@ -197,6 +199,7 @@ private actor LivePlay {
     let task = Task {
       await hub.subscribe(subscription, since: since, request: "1", reader: reader)
     }
+    subscribing.append(task)
     if Bool.random(using: &random) { await task.value }
   }
 
