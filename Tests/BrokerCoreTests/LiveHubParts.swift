@@ -243,6 +243,12 @@ final class RecordingOutlet: LiveOutlet {
     }
   }
 
+  func announce(_ message: LiveMessage, aboutCommand command: String) {
+    state.withLock { state in
+      for reader in state.watchers { state.sent[reader, default: []].append(message) }
+    }
+  }
+
   func owe(_ reader: ReaderID, devices: [DeviceID]) {
     guard let hub = hub.withLock({ $0 }), !devices.isEmpty else { return }
     Task { await hub.tell(reader, of: devices) }

@@ -87,6 +87,39 @@ struct ReaderPaceTests {
     #expect(told.count == 250 && Set(told) == Set(devices))
   }
 
+  @Test("Commands whose news were missed are told once each, after devices, the oldest first")
+  func commands() throws {
+    var pace = ReaderPace()
+    let device = try DeviceID("d")
+    var fits = true
+    for _ in 0..<3 {
+      for number in 0..<150 { fits = pace.miss(command: "c\(1_000 + number)") && fits }
+    }
+    pace.miss([device])
+    pace.want(feed)
+    #expect(fits && !pace.isEmpty)
+    #expect(pace.next() == .tell([device]))
+    var told: [String] = []
+    while let action = pace.next(), case .tellCommands(let some) = action {
+      #expect(some.count <= 100)
+      told += some
+    }
+    #expect(told == (0..<150).map { "c\(1_000 + $0)" })
+    #expect(pace.isEmpty)
+  }
+
+  @Test("A reader that misses news of too many commands is given up, as none may be forgotten")
+  func tooManyCommands() {
+    var pace = ReaderPace()
+    for number in 0..<ReaderPace.mostCommands {
+      let fits = pace.miss(command: "\(number)")
+      #expect(fits)
+    }
+    let again = pace.miss(command: "7")
+    let oneMore = pace.miss(command: "one more")
+    #expect(again && !oneMore)
+  }
+
   @Test("Only a reader that takes nothing at all loses patience")
   func patience() {
     var patience = ReaderPatience()

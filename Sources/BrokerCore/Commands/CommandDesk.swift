@@ -388,6 +388,23 @@ package actor CommandDesk {
     return view
   }
 
+  /// Tells a reader how commands are now, of whose news it missed some; returns those of which it could
+  /// not be told because the store cannot be read, after a while.
+  package func tell(_ reader: ReaderID, of commands: [String]) async -> [String] {
+    for (index, id) in commands.enumerated() {
+      do throws(CommandRefusal) {
+        guard let view = try await view(id), let message = CommandJSON.changed(view) else {
+          continue
+        }
+        tellReader(message, reader)
+      } catch {
+        try? await Task.sleep(for: policy.retryAfter)
+        return Array(commands[index...])
+      }
+    }
+    return []
+  }
+
   private func unwatch(_ id: String, _ reader: ReaderID) {
     watchers[id]?.remove(reader)
     if watchers[id]?.isEmpty == true { watchers[id] = nil }

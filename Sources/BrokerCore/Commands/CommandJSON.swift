@@ -108,16 +108,36 @@ package enum CommandJSON {
 
   /// `commandState`: a command came into a state, or something else happened to it.
   package static func changed(_ command: StoredCommand, _ event: CommandEvent) -> LiveMessage {
-    LiveMessage(.notification("commandState")) { json in
+    var message = LiveMessage(.notification("commandState")) { json in
       writeMembers(command, withOutput: true, to: &json)
       json.key("event")
       write(event, to: &json)
     }
+    message.command = command.order.id
+    return message
+  }
+
+  /// The same for a reader that missed some: how the command is now, what happened to it last, and how
+  /// far it has come.
+  static func changed(_ view: CommandView) -> LiveMessage? {
+    let command = view.record.command
+    guard let event = view.record.events.last else { return nil }
+    var message = LiveMessage(.notification("commandState")) { json in
+      writeMembers(command, withOutput: true, to: &json)
+      if let news = view.news, !command.status.state.isFinal {
+        json.key("progress")
+        write(news, to: &json)
+      }
+      json.key("event")
+      write(event, to: &json)
+    }
+    message.command = command.order.id
+    return message
   }
 
   /// `commandProgress`, as the device said it.
   package static func progressed(_ progress: CommandProgress, of device: DeviceID) -> LiveMessage {
-    LiveMessage(.notification("commandProgress")) { json in
+    var message = LiveMessage(.notification("commandProgress")) { json in
       json.key("command")
       json.write(progress.command)
       json.key("device")
@@ -135,6 +155,8 @@ package enum CommandJSON {
         json.write(output)
       }
     }
+    message.command = progress.command
+    return message
   }
 
   /// The result of `sendCommand`, `watchCommand` and `cancelCommand`.

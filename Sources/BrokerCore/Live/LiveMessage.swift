@@ -24,6 +24,8 @@ package struct LiveMessage: Sendable {
   package var span: Span?
   /// Whether it amends what was sent before.
   package var amends = false
+  /// The command that it is news of: where it is left out, the reader is told of that later.
+  package var command: String?
 
   /// A part of time.
   package struct Span: Hashable, Sendable {

@@ -38,7 +38,8 @@ package protocol LiveOutlet: Sendable {
   /// remove it after that.
   func isOpen(_ reader: ReaderID) -> Bool
 
-  /// One message to one reader.
+  /// One message to one reader. Of commands whose news a slow reader has missed,
+  /// ``CommandDesk/tell(_:of:)`` is to be called, in time.
   func send(_ message: LiveMessage, to reader: ReaderID)
 
   /// One message to every reader that has joined a feed: made once, however many there are.
@@ -59,6 +60,10 @@ package protocol LiveOutlet: Sendable {
   /// One message about a device to every reader that watches devices. Of several that a slow reader has
   /// missed, ``LiveHub/tell(_:of:)`` is to be called for the devices, in time.
   func announce(_ message: LiveMessage, about device: DeviceID)
+
+  /// One message about a command to every reader that watches devices; where it is missed, as with
+  /// ``send(_:to:)``.
+  func announce(_ message: LiveMessage, aboutCommand command: String)
 
   /// As if messages about these devices had been missed by a reader.
   func owe(_ reader: ReaderID, devices: [DeviceID])

@@ -15,6 +15,8 @@ package struct ReaderPace: Sendable {
     case step(FeedID)
     /// Tell of devices how they are.
     case tell([DeviceID])
+    /// Tell of commands how they are.
+    case tellCommands([String])
   }
 
   fileprivate struct Missed {
@@ -24,18 +26,23 @@ package struct ReaderPace: Sendable {
     var newest: LiveMessage.Span?
   }
 
-  /// How many devices are told of at a time.
-  private static let devicesAtOnce = 100
+  /// How many devices or commands are told of at a time.
+  private static let toldAtOnce = 100
+  /// Of how many commands news may be missed: nothing of them may be forgotten.
+  package static let mostCommands = 10_000
 
   private var missed: [FeedID: Missed] = [:]
   private var steps: [FeedID] = []
   private var devices: Set<DeviceID> = []
+  private var commands: Set<String> = []
 
   /// Nothing was missed yet.
   package init() {}
 
   /// Whether there is nothing to be done once the reader can take more.
-  package var isEmpty: Bool { missed.isEmpty && steps.isEmpty && devices.isEmpty }
+  package var isEmpty: Bool {
+    missed.isEmpty && steps.isEmpty && devices.isEmpty && commands.isEmpty
+  }
 
   /// Whether something was left out of a feed that the reader has not been told of.
   package func isBehind(_ feed: FeedID) -> Bool { !missed.isEmpty && missed[feed] != nil }
@@ -60,6 +67,13 @@ package struct ReaderPace: Sendable {
   /// Messages about devices are left out.
   package mutating func miss(_ devices: some Sequence<DeviceID>) { self.devices.formUnion(devices) }
 
+  /// News of a command are left out; false where those of too many others were, and the reader is to be
+  /// given up.
+  package mutating func miss(command: String) -> Bool {
+    commands.insert(command)
+    return commands.count <= ReaderPace.mostCommands
+  }
+
   /// The reader is no longer in a feed.
   package mutating func leave(_ feed: FeedID) {
     missed[feed] = nil
@@ -75,9 +89,15 @@ package struct ReaderPace: Sendable {
       return .goOn(feed, gap: entry.span, newest: entry.newest != nil)
     }
     if !devices.isEmpty {
-      let some = devices.sorted().prefix(ReaderPace.devicesAtOnce)
+      let some = devices.sorted().prefix(ReaderPace.toldAtOnce)
       devices.subtract(some)
       return .tell(Array(some))
+    }
+    if !commands.isEmpty {
+      // Their names begin with when they were ordered.
+      let some = commands.sorted().prefix(ReaderPace.toldAtOnce)
+      commands.subtract(some)
+      return .tellCommands(Array(some))
     }
     return steps.isEmpty ? nil : .step(steps.removeFirst())
   }

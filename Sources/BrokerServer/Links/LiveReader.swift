@@ -1,4 +1,5 @@
 import BrokerCore
+import DeviceProtocol
 import NIOCore
 import TelemetryModel
 
@@ -10,6 +11,10 @@ protocol LiveReader: AnyObject {
   func deliver(_ message: SharedMessage, of feed: FeedID)
   /// A message about a device, the same for all who watch devices.
   func deliver(_ message: SharedMessage, about device: DeviceID)
+  /// News of a command, the same for all who are told.
+  func deliver(_ message: SharedMessage, aboutCommand command: String)
+  /// As if news of these commands had been left out.
+  func owe(commands: [String])
   /// As soon as the reader can take more, a feed's history is to be read on.
   func askWhenReady(_ feed: FeedID)
   /// The reader was moved out of a feed.
@@ -49,6 +54,16 @@ extension PacedReader {
     send(message)
   }
 
+  func deliver(_ message: SharedMessage, aboutCommand command: String) {
+    if isReady { return send(message) }
+    guard !pace.miss(command: command) else { return }
+    close(code: CloseReason.readerTooSlow.code, reason: CloseReason.readerTooSlow.text)
+  }
+
+  func owe(commands: [String]) {
+    for command in commands { _ = pace.miss(command: command) }
+  }
+
   func askWhenReady(_ feed: FeedID) {
     pace.want(feed)
     goOn()
@@ -79,6 +94,14 @@ extension PacedReader {
         // The rest is told once these are on their way.
         Task {
           await hub.tell(reader, of: devices)
+          readers.nudge(reader)
+        }
+        return
+      case .tellCommands(let commands):
+        let (readers, desk) = (services.readers, services.commands)
+        Task {
+          let left = await desk?.tell(reader, of: commands) ?? []
+          readers.owe(reader, commands: left)
           readers.nudge(reader)
         }
         return

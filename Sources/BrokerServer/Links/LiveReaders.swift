@@ -67,7 +67,9 @@ package final class LiveReaders: LiveOutlet {
 
   /// One message to one reader; from any thread.
   package func send(_ message: LiveMessage, to reader: ReaderID) {
-    with(reader) { $0.deliver(message) }
+    guard let command = message.command else { return with(reader) { $0.deliver(message) } }
+    let shared = SharedMessage(message)
+    with(reader) { $0.deliver(shared, aboutCommand: command) }
   }
 
   /// One message to all readers of a feed; from any thread.
@@ -124,6 +126,24 @@ package final class LiveReaders: LiveOutlet {
         for link in lane.state.value.watchers.values { link.deliver(shared, about: device) }
       }
     }
+  }
+
+  /// One message about a command to all who watch devices; from any thread.
+  package func announce(_ message: LiveMessage, aboutCommand command: String) {
+    let shared = SharedMessage(message)
+    for lane in lanes {
+      lane.loop.execute {
+        for link in Array(lane.state.value.watchers.values) {
+          link.deliver(shared, aboutCommand: command)
+        }
+      }
+    }
+  }
+
+  /// As if news of these commands had been left out; from any thread.
+  func owe(_ reader: ReaderID, commands: [String]) {
+    guard !commands.isEmpty else { return }
+    with(reader) { $0.owe(commands: commands) }
   }
 
   /// As if messages about these devices had been left out; from any thread.

@@ -51,6 +51,29 @@ extension EndToEndTests {
       }
     }
 
+    @Test("Whoever reads nothing while commands end is told of the end of each when it reads on")
+    func slowWatcher() async throws {
+      struct Report: Decodable {
+        var ordered: [String]
+        var told: [String: [String]]
+      }
+      try await Workspace.use { workspace in
+        let broker = try await workspace.startBroker()
+        _ = try await device(workspace, broker)
+        let peer = try workspace.startPeer(
+          "slow-watcher", script: "live_slow_watcher.py", ["\(broker.port)", "obedient"])
+        let report = try await peer.report(
+          "what it was told", of: Report.self, within: .seconds(80)
+        ) { $0 }
+        #expect(report.ordered.count == 5)
+        for command in report.ordered {
+          #expect(report.told[command]?.last == "succeeded", "\(peer.transcript)")
+          // It has missed the others.
+          #expect(report.told[command]?.count ?? 0 < 5, "\(peer.transcript)")
+        }
+      }
+    }
+
     @Test("A list that is as it was costs no list, and pages of other origins need leave")
     func lists() async throws {
       try await Workspace.use { workspace in

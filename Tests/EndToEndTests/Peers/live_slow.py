@@ -266,7 +266,8 @@ async def main(arguments):
         "readers": {name.replace(" ", "-"): reader.report(rows) for name, reader in readers.items()}}), flush=True)
 
 
-parser = argparse.ArgumentParser()
-parser.add_argument("port", type=int)
-parser.add_argument("--stall", type=float, default=45)
-asyncio.run(main(parser.parse_args()))
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--stall", type=float, default=45)
+    asyncio.run(main(parser.parse_args()))
