@@ -40,7 +40,8 @@ struct EventRoutes {
       throw HTTPError(.internalServerError)
     }
     var headers: HTTPFields = [
-      .contentType: "text/event-stream", .cacheControl: "no-store", .vary: "Accept-Encoding",
+      .contentType: "text/event-stream", .cacheControl: "no-store, no-transform",
+      .vary: "Accept-Encoding",
     ]
     // nginx would keep events until its buffer is full.
     if let name = EventRoutes.buffering { headers[name] = "no" }

@@ -153,7 +153,10 @@ struct OnePortChannel: ServerChildChannel {
             try channel.pipeline.syncOperations.addHandler(ResponsePatience(on: channel.eventLoop))
           }.flatMap {
             http.setup(channel: channel, logger: logger)
-          }.map { outcome.succeed($0) }
+          }.flatMapThrowing { connection in
+            try OldVersionHandler.add(to: channel)
+            outcome.succeed(connection)
+          }
         })
       try channel.pipeline.syncOperations.addHandler(handler)
       return Value(channel: channel, http: outcome.futureResult)

@@ -135,6 +135,33 @@ extension EndToEndTests {
       }
     }
 
+    @Test(
+      "Whoever speaks HTTP/1.0 is answered in it: events without chunks, and what ends with its length"
+    )
+    func oldVersion() async throws {
+      try await Workspace.use { workspace in
+        let broker = try await workspace.startBroker()
+        func curl(_ path: String) async throws -> String {
+          let run = try workspace.start(
+            "curl-\(path.count)", program: URL(filePath: "/usr/bin/curl"),
+            [
+              "--silent", "--no-buffer", "--http1.0", "--raw", "--include", "--max-time", "2",
+              broker.url.absoluteString + path,
+            ])
+          _ = try await run.end(within: .seconds(20))
+          return run.output
+        }
+        let events = try await curl("v1/live/events?watch=devices")
+        #expect(events.hasPrefix("HTTP/1.0 200"), "\(events)")
+        #expect(!events.lowercased().contains("transfer-encoding"), "\(events)")
+        #expect(events.contains("no-transform"), "\(events)")
+        #expect(events.contains("\n\nevent: devices\ndata: {\"devices\":[]}\n\n"), "\(events)")
+        let list = try await curl("v1/devices")
+        #expect(list.hasPrefix("HTTP/1.0 200") && list.lowercased().contains("connection: close"))
+        #expect(list.hasSuffix(#"{"devices":[]}"#), "\(list)")
+      }
+    }
+
     /// The starts of the windows that are told, in order.
     private func rows(_ text: String) -> [Int] {
       struct Update: Decodable {
