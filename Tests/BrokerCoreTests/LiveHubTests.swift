@@ -160,6 +160,18 @@ struct LiveHubTests {
     #expect(await stage.hub.feedsBySeries.isEmpty)
   }
 
+  @Test("Subscriptions that mean the same are equal, in whatever order they say it")
+  func equal() throws {
+    func subscription(_ devices: [String]?, _ metrics: [String]?) throws -> Subscription {
+      try Subscription.wanted(SubscribeParams(devices: devices, metrics: metrics, labels: [:])).0
+    }
+    let one = try subscription(["a", "b*", "a"], nil)
+    #expect(try subscription(["b*", "a"], ["*"]) == one)
+    #expect(try subscription(["b*", "a"], ["x", "*"]) == one)
+    #expect(try subscription(["b*"], nil) != one && subscription([], nil) != one)
+    #expect(try subscription([], nil) != subscription(nil, nil), "none is not all")
+  }
+
   @Test("A reader that went away before its subscription was taken up leaves nothing behind")
   func goneBefore() async throws {
     let stage = try Stage(at: start)

@@ -8,7 +8,8 @@ package import TelemetryModel
 package struct CatchUp: Sendable {
   /// How long a reader may stay as far behind as it was.
   package static let patience: Duration = .seconds(60)
-  /// How long raw readings may take: commits are told apart for ten minutes.
+  /// How long raw readings may take: commits are told apart for ten minutes, and what came since the
+  /// reader began is still to be read then.
   package static let longestRaw: Duration = .seconds(300)
 
   /// Where the reader is.

@@ -7,6 +7,11 @@ package struct LiveLimits: Sendable {
   /// About how many values one message has: half a megabyte of them, or of texts.
   package var messageValues = 40_000
   /// The most readings of the past that a raw subscription gets; what is older is told with a `gap`.
+  ///
+  /// Steps bound what a reader costs, not how long it takes. All its steps are as of the commit at which
+  /// it began, so that what is committed meanwhile is told once, behind them; and which commit brought a
+  /// reading is known for ten minutes only, until it is folded. So the whole has to be through by then
+  /// (``CatchUp/longestRaw``), on a slow line too: these are about 6 MB.
   package var historyReadings = 200_000
   /// About how many windows of single series are read for a step of a reader of groups.
   package var stepWindows = 400_000

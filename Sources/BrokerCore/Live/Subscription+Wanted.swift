@@ -28,12 +28,17 @@ extension Subscription {
     }
     let subscription = Subscription(
       query: SeriesQuery(
-        devices: params.query.devices?.map { Glob($0) },
-        metrics: params.query.metrics?.map { Glob($0) },
+        devices: globs(params.query.devices), metrics: globs(params.query.metrics),
         labels: params.query.labels.mapValues { Glob($0) }),
       resolution: params.resolution, functions: params.functions, groupBy: params.groupBy,
       maxRate: params.maxRate)
     return (subscription, try since(params.since))
+  }
+
+  /// Patterns so that lists of which any may fit are equal where they mean the same.
+  private static func globs(_ patterns: [String]?) -> [Glob]? {
+    guard let patterns, !patterns.contains("*") else { return nil }
+    return Set(patterns).sorted().map { Glob($0) }
   }
 
   private static func since(_ since: SubscribeParams.Since) throws(RPCError) -> Since {

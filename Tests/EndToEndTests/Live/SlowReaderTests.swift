@@ -37,6 +37,20 @@ extension EndToEndTests {
       var readers: [String: Reader]
     }
 
+    @Test(
+      "One that reads nothing of a feed that says little sees why it was closed, when it reads on")
+    func silent() async throws {
+      struct Ended: Decodable { var ended: Report.Reader.End }
+      try await Workspace.use { workspace in
+        let broker = try await workspace.startBroker()
+        let peer = try workspace.startPeer("reader", script: "live_silent.py", ["\(broker.port)"])
+        let report = try await peer.report(
+          "how it ended", of: Ended.self, within: .seconds(120)
+        ) { $0 }
+        #expect(report.ended == .code(4002), "\(peer.transcript)")
+      }
+    }
+
     @Test("One that reads slowly is told what it misses, one that reads nothing is closed")
     func slow() async throws {
       try await Workspace.use { workspace in
