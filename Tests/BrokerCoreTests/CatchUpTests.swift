@@ -52,6 +52,9 @@ struct CatchUpTests {
       Cursor(
         commit: CommitNumber(0), frontier: Timestamp(microseconds: 0), place: SeriesID(0),
         through: CommitNumber(99)),
+      Cursor(
+        commit: CommitNumber(12), frontier: Timestamp(microseconds: 34), place: SeriesID(5),
+        through: CommitNumber(9), run: .max),
     ])
   func cursors(_ cursor: Cursor) {
     #expect(Cursor(cursor.description) == cursor)
@@ -61,7 +64,7 @@ struct CatchUpTests {
     "What is no cursor is not read as one",
     arguments: [
       "", "1", "1-", "-1-2", "1-2-3-4-5", "a-b", "1-99999999999999999999",
-      String(repeating: "1", count: 100),
+      "1-2~", "1-2~~5", "~5", "1-2~zzzzzzzz", String(repeating: "1", count: 100),
     ])
   func noCursors(_ text: String) {
     #expect(Cursor(text) == nil)

@@ -257,6 +257,36 @@ struct LiveHubJoiningTests {
     #expect(gap?["reason"]?.string == "cursor too old")
   }
 
+  @Test("A cursor of commits that a copy of the store has otherwise is known for what it is")
+  func otherTimeLine() async throws {
+    // The run 5 had commits 1 to 9; the copy that was put back has its first 2, and run 6 went on.
+    let runs = StoreRuns([
+      .init(tag: 5, first: CommitNumber(1)), .init(tag: 6, first: CommitNumber(3)),
+    ])
+    #expect(runs.holds(CommitNumber(2), of: 5) && !runs.holds(CommitNumber(3), of: 5))
+    #expect(runs.holds(CommitNumber(9), of: 6) && !runs.holds(CommitNumber(1), of: 7))
+    #expect(runs.holds(CommitNumber(9), of: nil) && StoreRuns().holds(CommitNumber(9), of: 7))
+    let stage = try Stage(at: start, runs: runs)
+    for value in [1.0, 2, 3, 4, 5] {
+      try await stage.commit("d1", "m", [(start + .seconds(Int(value)), value)])
+    }
+    func told(_ cursor: Cursor) async -> (gap: Bool, values: [Double]) {
+      let reader = await stage.subscribe(raw, since: .cursor(cursor))
+      let isTold = stage.told(reader).contains { $0.content["reason"]?.string == "cursor unknown" }
+      await stage.hub.remove(reader)
+      return (isTold, stage.rows(reader).map { $0[2] })
+    }
+    var cursor = Cursor(commit: CommitNumber(2), frontier: start + .milliseconds(2_500), run: 5)
+    #expect(await told(cursor) == (false, [3, 4, 5]))
+    cursor.commit = CommitNumber(4)
+    #expect(await told(cursor) == (true, [3, 4, 5]))
+    cursor.run = 6
+    #expect(await told(cursor) == (false, [5]))
+    let reader = await stage.subscribe(raw)
+    let text = stage.told(reader).first?.content["cursor"]?.string ?? ""
+    #expect(Cursor(text)?.run == 6, "\(text)")
+  }
+
   @Test("A cursor from a future that this store has not had is told, and history goes on by time")
   func unknownCursor() async throws {
     let stage = try Stage(at: start)

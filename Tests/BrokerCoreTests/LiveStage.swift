@@ -15,7 +15,10 @@ final class LiveStage: Sendable {
   private let clock: TestClock
   private let commits = Mutex<Int64>(0)
 
-  init(at start: Timestamp, limits: LiveLimits = LiveLimits(), labels: [String: String] = [:])
+  init(
+    at start: Timestamp, limits: LiveLimits = LiveLimits(), runs: StoreRuns = StoreRuns(),
+    labels: [String: String] = [:]
+  )
     throws
   {
     let clock = TestClock(start)
@@ -27,7 +30,7 @@ final class LiveStage: Sendable {
           lastSeen: start)
       })
     hub = LiveHub(
-      store: store, lastCommit: CommitNumber(0), catalog: catalog, registry: registry,
+      store: store, lastCommit: CommitNumber(0), runs: runs, catalog: catalog, registry: registry,
       outlet: outlet, limits: limits,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
       now: { clock.now })

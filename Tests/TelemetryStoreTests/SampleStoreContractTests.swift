@@ -109,6 +109,27 @@ struct SampleStoreContractTests {
     }
   }
 
+  @Test("Every opening is a run of its own, and what earlier ones committed is known as theirs")
+  func runs() async throws {
+    var tags: [UInt32] = []
+    for commit in [1, 2, 3] as [Int64] {
+      let store = try fixture.port()
+      let contents = try await store.open()
+      let runs = contents.runs
+      tags.append(try #require(runs.current))
+      for (place, tag) in tags.enumerated() {
+        #expect(runs.holds(CommitNumber(Int64(place)), of: tag))
+        #expect(runs.holds(CommitNumber(commit), of: tag) == (tag == tags.last))
+      }
+      #expect(!runs.holds(CommitNumber(1), of: tags[0] ^ 1))
+      try await store.commit(
+        fixture.batch(
+          commit, new: commit == 1 ? [try fixture.series(1, "temp")] : [], [(Int(commit), 5)]))
+      try await store.close()
+    }
+    #expect(Set(tags).count == 3)
+  }
+
   @Test("Texts stand among numbers by time, as of a commit, on pages of any length")
   func texts() async throws {
     let store = try fixture.port()

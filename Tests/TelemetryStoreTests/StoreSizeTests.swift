@@ -61,7 +61,7 @@ struct StoreSizeTests {
 
   @Test("Texts go by age with readings, and by size before windows")
   func textsGo() async throws {
-    let store = try fixture.store(configuration(maxBytes: 600_000))
+    let store = try fixture.store(configuration(maxBytes: 650_000))
     _ = try await store.open()
     var batch = fixture.batch(1, new: [try fixture.series(1, "state")], noise(2_000))
     batch.texts = (0..<3_000).map {

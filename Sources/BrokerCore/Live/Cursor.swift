@@ -1,7 +1,7 @@
 package import TelemetryModel
 
 /// How far a reader has seen. Opaque to clients; written as `COMMIT-MICROSECONDS`, with `-SERIES` and
-/// `-COMMIT` behind it in the middle of something.
+/// `-COMMIT` behind it in the middle of something, and `~RUN` behind all of that.
 ///
 /// Of windows it has seen those that begin before ``frontier``, as of ``commit``; where there is a
 /// ``place``, also those that begin at the frontier, of series before that place.
@@ -18,12 +18,15 @@ package struct Cursor: Hashable, Sendable, CustomStringConvertible {
   package var place: SeriesID?
   /// The last commit of those that were seen in part; nil where none was.
   package var through: CommitNumber?
+  /// The run of the broker whose commits these are; nil where none is named.
+  package var run: UInt32?
 
   /// Names all parts.
   package init(
     commit: CommitNumber, frontier: Timestamp, place: SeriesID? = nil,
-    through: CommitNumber? = nil
+    through: CommitNumber? = nil, run: UInt32? = nil
   ) {
+    self.run = run
     self.commit = commit
     self.frontier = frontier
     self.place = place
@@ -32,14 +35,21 @@ package struct Cursor: Hashable, Sendable, CustomStringConvertible {
 
   /// Reads what ``description`` wrote; nil for anything else.
   package init?(_ text: String) {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard (2...4).contains(parts.count), text.utf8.count <= 80 else { return nil }
+    let halves = text.split(separator: "~", omittingEmptySubsequences: false)
+    guard halves.count <= 2, text.utf8.count <= 80, let places = halves.first else { return nil }
+    var run: UInt32?
+    if halves.count == 2 {
+      guard let tag = UInt32(halves[1], radix: 36) else { return nil }
+      run = tag
+    }
+    let parts = places.split(separator: "-", omittingEmptySubsequences: false)
+    guard (2...4).contains(parts.count) else { return nil }
     let numbers = parts.compactMap { Int64($0) }
     guard numbers.count == parts.count, numbers.allSatisfy({ $0 >= 0 }) else { return nil }
     self.init(
       commit: CommitNumber(numbers[0]), frontier: Timestamp(microseconds: numbers[1]),
       place: numbers.count > 2 ? SeriesID(numbers[2]) : nil,
-      through: numbers.count > 3 ? CommitNumber(numbers[3]) : nil)
+      through: numbers.count > 3 ? CommitNumber(numbers[3]) : nil, run: run)
   }
 
   /// The wire form.
@@ -47,6 +57,7 @@ package struct Cursor: Hashable, Sendable, CustomStringConvertible {
     var text = "\(commit)-\(max(0, frontier.microseconds))"
     if place != nil || through != nil { text += "-\(place ?? .none)" }
     if let through { text += "-\(through)" }
+    if let run { text += "~" + String(run, radix: 36) }
     return text
   }
 

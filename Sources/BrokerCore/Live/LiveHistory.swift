@@ -162,7 +162,7 @@ struct LiveHistory: Sendable {
       guard position.commit < present.commit else { return Step(place: present) }
       position = Cursor(
         commit: position.commit, frontier: LiveHistory.beginning, place: SeriesID.none,
-        through: present.commit)
+        through: present.commit, run: position.run)
     }
     // Late readings may be of any age: all of them are one step, if that is not too much.
     let usual = catchUp.strideMicroseconds
@@ -184,7 +184,8 @@ struct LiveHistory: Sendable {
       place.frontier = to
       place.place = SeriesID.none
       if to == .distantFuture {
-        place = Cursor(commit: position.through ?? present.commit, frontier: now)
+        place = Cursor(
+          commit: position.through ?? present.commit, frontier: now, run: position.run)
       }
       return Step(rows: read.rows, size: read.rows.reduce(0) { $0 + $1.size }, place: place)
     }

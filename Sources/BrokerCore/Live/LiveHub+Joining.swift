@@ -15,8 +15,8 @@ extension LiveHub {
     guard feeds[id]?.isReady == false, let frontier = tables[key]?.frontier else { return }
     feeds[id]?.isReady = true
     feeds[id]?.unread = []
-    feeds[id]?.cursor = Cursor(commit: lastCommit, frontier: frontier)
-    feeds[id]?.reached = Cursor(commit: lastCommit, frontier: frontier)
+    feeds[id]?.cursor = Cursor(commit: lastCommit, frontier: frontier, run: runs.current)
+    feeds[id]?.reached = Cursor(commit: lastCommit, frontier: frontier, run: runs.current)
   }
 
   func seed(_ series: [SeriesID], in key: TableKey) async throws {
@@ -84,14 +84,16 @@ extension LiveHub {
       }
       let first = try await history(feed).firstReading(since: from, now: now)
       return Beginning(
-        place: LiveHub.readings(since: first, through: present.commit),
+        place: readings(since: first, through: present.commit),
         lost: first > from ? .init(from: from, to: first, reason: LiveHistory.tooMuch) : nil,
         told: from)
     case .cursor(let cursor):
-      guard max(cursor.commit, cursor.through ?? cursor.commit) > lastCommit else {
+      let newest = max(cursor.commit, cursor.through ?? cursor.commit)
+      guard newest > lastCommit || !runs.holds(newest, of: cursor.run) else {
         // What waits for its turn here may have been told by another feed.
         if cursor.commit > present.commit || cursor.frontier > present.frontier { say(feed.id) }
-        let (place, seen) = LiveHub.place(of: cursor, in: feeds[feed.id] ?? feed)
+        var (place, seen) = LiveHub.place(of: cursor, in: feeds[feed.id] ?? feed)
+        place.run = runs.current
         return Beginning(place: place, looksForChanges: seen, told: cursor.frontier)
       }
       // Of another store, or of one that was put back to a copy: nothing is known of that reader but
@@ -99,7 +101,7 @@ extension LiveHub {
       let lost = LiveHistory.Lost(
         from: Timestamp(microseconds: 0), to: cursor.frontier, reason: "cursor unknown")
       if isRaw {
-        present = LiveHub.readings(since: cursor.frontier, through: present.commit)
+        present = readings(since: cursor.frontier, through: present.commit)
       } else {
         present.frontier = min(
           present.frontier, feed.subscription.resolution.windowStart(of: cursor.frontier))
@@ -109,11 +111,10 @@ extension LiveHub {
   }
 
   /// Where a reader of readings is that has none from a moment on, and wants them as of a commit.
-  static func readings(since from: Timestamp, through commit: CommitNumber) -> Cursor {
+  func readings(since from: Timestamp, through commit: CommitNumber) -> Cursor {
     Cursor(
       commit: CommitNumber(0), frontier: max(from, Timestamp(microseconds: 1)),
-      place: SeriesID.none,
-      through: commit)
+      place: SeriesID.none, through: commit, run: runs.current)
   }
 
   /// Where a cursor stands in a feed, and whether windows before it were seen as of its commit. It may be

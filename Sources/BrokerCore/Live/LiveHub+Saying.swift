@@ -9,8 +9,8 @@ extension LiveHub {
     for id in Array(feeds.keys) {
       if feeds[id]?.tableKey == nil, feeds[id]?.rows.isEmpty == true {
         // Nothing of later commits was for this feed.
-        feeds[id]?.cursor = Cursor(commit: lastCommit, frontier: now)
-        feeds[id]?.reached = Cursor(commit: lastCommit, frontier: now)
+        feeds[id]?.cursor = Cursor(commit: lastCommit, frontier: now, run: runs.current)
+        feeds[id]?.reached = Cursor(commit: lastCommit, frontier: now, run: runs.current)
       }
       if let place = feeds[id]?.sayPlace(now: now) { outlet.publish(place, to: id) }
     }
@@ -36,7 +36,7 @@ extension LiveHub {
         }
       }
       for id in ready.sorted(by: { $0.number < $1.number }) {
-        feeds[id]?.reached = Cursor(commit: lastCommit, frontier: frontier)
+        feeds[id]?.reached = Cursor(commit: lastCommit, frontier: frontier, run: runs.current)
         speak(id, now: now)
       }
     }

@@ -160,7 +160,7 @@ extension LiveHub {
     guard step.isTooOld else { return catchUp.stepped(to: step.place, rows: step.size) }
     // What came in between is not told apart; what was measured since is.
     catchUp.move(
-      to: LiveHub.readings(
+      to: readings(
         since: catchUp.position.frontier, through: feed.cursor.commit))
   }
 

@@ -22,6 +22,8 @@ package actor LiveHub {
   let logger: Logger
   let now: @Sendable () -> Timestamp
   let limits: LiveLimits
+  /// Which commits are told apart by who made them.
+  let runs: StoreRuns
   var feeds: [FeedID: Feed] = [:]
   var feedsBySubscription: [Subscription: FeedID] = [:]
   var feedsBySeries: [SeriesID: [FeedID]] = [:]
@@ -34,13 +36,15 @@ package actor LiveHub {
   private(set) var lastCommit: CommitNumber
   private var ticking: Task<Void, Never>?
 
-  /// A hub whose next batch follows `lastCommit`.
+  /// A hub whose next batch follows `lastCommit`, in the last of the store's `runs`.
   package init(
-    store: any SampleStore, lastCommit: CommitNumber, catalog: SeriesCatalog,
-    registry: DeviceRegistry, outlet: any LiveOutlet, limits: LiveLimits = LiveLimits(),
+    store: any SampleStore, lastCommit: CommitNumber, runs: StoreRuns = StoreRuns(),
+    catalog: SeriesCatalog, registry: DeviceRegistry, outlet: any LiveOutlet,
+    limits: LiveLimits = LiveLimits(),
     logger: Logger, now: @escaping @Sendable () -> Timestamp
   ) {
     self.limits = limits
+    self.runs = runs
     self.store = store
     self.lastCommit = lastCommit
     self.catalog = catalog
@@ -88,7 +92,7 @@ package actor LiveHub {
     }
     let now = now()
     for id in spoken {
-      feeds[id]?.reached = Cursor(commit: batch.commit, frontier: now)
+      feeds[id]?.reached = Cursor(commit: batch.commit, frontier: now, run: runs.current)
       speak(id, now: now)
     }
     sayGaps(batch.gaps)
@@ -114,9 +118,10 @@ package actor LiveHub {
     relabel(status.device)
   }
 
-  /// Tells those who watch devices something else about them.
+  /// Tells those who watch devices news of a command.
   package func announce(_ message: LiveMessage) {
-    for reader in deviceWatchers { outlet.send(message, to: reader) }
+    guard let command = message.command, !deviceWatchers.isEmpty else { return }
+    outlet.announce(message, aboutCommand: command)
   }
 
   // MARK: - Readers
@@ -178,7 +183,7 @@ package actor LiveHub {
     feeds[id]?.joiners[reader] = Feed.Joiner(
       number: lastJoiner,
       catchUp: CatchUp(
-        at: Cursor(commit: lastCommit, frontier: now), looksForChanges: false,
+        at: Cursor(commit: lastCommit, frontier: now, run: runs.current), looksForChanges: false,
         stride: .seconds(1), stepRows: limits.stepRows, now: now),
       reading: said)
     return lastJoiner
@@ -260,7 +265,7 @@ package actor LiveHub {
     let id = FeedID(lastFeed)
     var feed = Feed(
       id: id, subscription: subscription, members: Set(members.map(\.id)),
-      cursor: Cursor(commit: lastCommit, frontier: now()),
+      cursor: Cursor(commit: lastCommit, frontier: now(), run: runs.current),
       rowsPerMessage: limits.rowsPerMessage(functions: subscription.functions.count))
     if let names = subscription.groupBy {
       var groups = SeriesGroups(by: names)

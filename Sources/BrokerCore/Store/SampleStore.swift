@@ -72,12 +72,15 @@ package struct StoreContents: Sendable {
   package var devices: [StoredDevice]
   /// When the newest readings came that are not folded yet; nil where there are none.
   package var lastReceived: Timestamp?
+  /// The broker's runs on this store, of which the last begins with this opening.
+  package var runs: StoreRuns
 
   /// Names all parts.
   package init(
     lastCommit: CommitNumber, series: [Series], devices: [StoredDevice],
-    lastReceived: Timestamp? = nil
+    lastReceived: Timestamp? = nil, runs: StoreRuns = StoreRuns()
   ) {
+    self.runs = runs
     self.lastCommit = lastCommit
     self.series = series
     self.devices = devices

@@ -49,8 +49,8 @@ struct BrokerParts: Sendable {
     }
     readers = LiveReaders(loops: loops)
     let hub = LiveHub(
-      store: store, lastCommit: contents.lastCommit, catalog: catalog, registry: registry,
-      outlet: readers, logger: logger, now: now)
+      store: store, lastCommit: contents.lastCommit, runs: contents.runs, catalog: catalog,
+      registry: registry, outlet: readers, logger: logger, now: now)
     self.hub = hub
     pipeline = IngestPipeline(
       store: store, lastCommit: contents.lastCommit, catalog: catalog, registry: registry,

@@ -18,6 +18,7 @@ import GRDB
 /// rollout   one command for many devices, and where it stands
 /// rolloutPart  each device of a rollout
 /// audit     what happened to commands and who did it, a line each; append-only
+/// run       when which run of the broker began, by commits
 /// abilities what each device can be told to do
 /// ```
 ///
@@ -62,6 +63,16 @@ enum SQLiteSchema {
         sql: """
           ALTER TABLE series ADD COLUMN kind TEXT NOT NULL DEFAULT 'number';
           UPDATE series SET kind = 'text' WHERE id IN (SELECT DISTINCT series FROM text);
+          """)
+    }
+    migrator.registerMigration("runs of the broker") { db in
+      try db.execute(
+        sql: """
+          CREATE TABLE run (
+            id INTEGER PRIMARY KEY NOT NULL,
+            tag INTEGER NOT NULL,
+            first INTEGER NOT NULL
+          ) STRICT;
           """)
     }
     return migrator

@@ -102,17 +102,28 @@ package final class SQLiteStore: SampleStore {
     let contents = try await attempt {
       try await pool.read { db in try SQLiteStore.check(db) }
       try SQLiteSchema.migrator.migrate(pool)
+      let runs = await beginRun()
       return try await pool.read { [head] db in
         try SQLiteStore.takeUpJournal(db, head)
         return StoreContents(
           lastCommit: try SQLiteProgress.lastCommit(db),
           series: try SQLiteCatalogue.series(db),
           devices: try SQLiteCatalogue.devices(db),
-          lastReceived: try SQLiteCatalogue.lastReceived(db))
+          lastReceived: try SQLiteCatalogue.lastReceived(db), runs: runs)
       }
     }
     if configuration.maintainsItself { startMaintenance() }
     return contents
+  }
+
+  /// A new run in the store's list of them. Where that cannot be written, as on a full disk, cursors of
+  /// this run are not known for such.
+  private func beginRun() async -> StoreRuns {
+    let runs = try? await write { db in
+      try SQLiteRuns.begin(db, tag: .random(in: 1...UInt32.max))
+      return try SQLiteRuns.fetch(db)
+    }
+    return runs ?? StoreRuns()
   }
 
   /// Writes one batch in one transaction, synced to the disk before this returns.
