@@ -150,6 +150,9 @@ extension EndToEndTests {
         await new Promise((done) => setTimeout(done, 500));
         seen.push(`${document.getElementById('device-name').textContent}: ${shown()}`);
         seen.push(words('running', '.foot').replace(/[0-9]+/g, 'N').replace(/(changed )?(just now|N s ago)/, 'AGO'));
+        const before = card('running').clientWidth;
+        card('running').querySelector('.enlarge').click();
+        seen.push(`${document.getElementById('link-facts').textContent}, ${card('running').clientWidth > 2 * before}`);
         await fetch('v1/devices/pump/commands', {
           method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"name": "clean"}',
         });
@@ -195,7 +198,8 @@ extension EndToEndTests {
         let found = try await browser.report("a visit", of: Evaluated.self) { $0.evaluated }
         #expect(
           found == [
-            "pump: flow running", "on N % of the time · AGO", "cleanrunning · 40 %",
+            "pump: flow running", "on N % · AGO", "WebSocket, compressed · 127.0.0.1, true",
+            "cleanrunning · 40 %",
             "blob label mode: <img src=x onerror=alert(1)>, 5 bytes: 68 65 6c 6c 6f", "0",
             "plain-1 pump", "No device matches.",
             "gone offline for N s: closed by the device",

@@ -17,4 +17,28 @@ extension LinkEndCause {
     case .brokerStarted: "not back since the broker restarted"
     }
   }
+
+  /// The same for the words with which agents say what they saw; other agents may have others.
+  package static let wordsOfAgents: [String: String] = [
+    "idle-cut": "cut by something on the way after a silence",
+    "lifetime-cut": "cut by something on the way after a time",
+    "reset": "connection reset",
+    "transport-failed": "connection failed",
+    "frames-swallowed": "messages were swallowed on the way",
+    "dns": "the broker's name was not found",
+    "no-route": "no route to the broker",
+    "port-closed": "nothing listened at the broker's port",
+    "not-connected": "no connection",
+    "tls-intercepted": "the certificate was not trusted",
+    "clock-not-set": "the device's clock was not set, so no certificate could be checked",
+    "tls-other-name": "the certificate was for another name",
+    "no-tls": "what answered does not speak TLS",
+    "tls-failed": "TLS failed",
+    "proxy-407": "the proxy wants other credentials",
+    "proxy-refused": "the proxy gave no tunnel",
+    "proxy-unusable": "the proxy could not be used",
+    "upgrade-stripped": "the upgrade to WebSocket was lost on the way",
+    "bad-handshake": "the answer to the upgrade made no sense",
+    "cut-in-handshake": "cut while it was asked for",
+  ]
 }

@@ -27,6 +27,7 @@ export class ChartCard {
   #changes = this.element.querySelector('.changes');
   #canvas = this.element.querySelector('canvas');
   #foot = this.element.querySelector('.foot');
+  #enlarge = this.element.querySelector('.enlarge');
   #chart = new Chart(this.#canvas);
   #events;
   #view = null;
@@ -43,6 +44,8 @@ export class ChartCard {
     sizes.observe(this.element);
     this.#canvas.addEventListener('pointermove', (event) => events.onPoint(this.#chart.timeAt(event.offsetX)));
     this.#canvas.addEventListener('pointerleave', () => events.onPoint(null));
+    this.#enlarge.addEventListener('click', () => this.#setLarge(!this.#isLarge));
+    this.#canvas.addEventListener('dblclick', () => this.#setLarge(!this.#isLarge));
     this.#canvas.addEventListener('blur', () => this.#leave());
     this.#canvas.addEventListener('keydown', (event) => this.#key(event));
   }
@@ -60,6 +63,7 @@ export class ChartCard {
     // Long names break after a dot or slash; a <wbr> is not copied along with the name.
     const parts = series.metric.split(/(?<=[/:._-])/).flatMap((part) => [part, document.createElement('wbr')]);
     element.querySelector('h2').replaceChildren(...parts);
+    this.#enlarge.setAttribute('aria-label', `Enlarge ${series.metric}`);
     const unit = series.unit === '' ? '' : ` in ${scaleFor(series.unit, 1).symbol || series.unit}`;
     this.#canvas.setAttribute('aria-label', `Chart of ${series.metric}${unit}; arrow keys read single moments`);
   }
@@ -74,6 +78,16 @@ export class ChartCard {
     this.#isVisible = isVisible;
     if (!isVisible) return this.#chart.release();
     this.#chart.resize();
+    this.#events.onNeedsDrawing();
+  }
+
+  get #isLarge() { return this.element.classList.contains('large'); }
+
+  // One at a time would close what somebody compares; each has its own.
+  #setLarge(isLarge) {
+    this.element.classList.toggle('large', isLarge);
+    this.#enlarge.setAttribute('aria-pressed', String(isLarge));
+    this.#shownVersion = -1;
     this.#events.onNeedsDrawing();
   }
 
@@ -103,7 +117,7 @@ export class ChartCard {
     if (this.#shownVersion !== texts.version) {
       this.#shownVersion = texts.version;
       show(this.#said, texts.last?.text ?? '–');
-      const earlier = texts.changes.slice(-1 - shownChanges, -1).reverse();
+      const earlier = texts.changes.slice(this.#isLarge ? 0 : -1 - shownChanges, -1).reverse();
       this.#changes.replaceChildren(...earlier.map((change) => changeItem(change, view.now)));
     }
     show(this.#foot, this.#textSummary(view));
@@ -134,7 +148,7 @@ export class ChartCard {
     if (series.isFlag) {
       const { share, changed } = series.flags(first);
       const change = changed === null ? formatAgo(age) : `changed ${formatAgo(view.now - changed)}`;
-      return `on ${Math.round(100 * share)} % of the time · ${change}`;
+      return `on ${Math.round(100 * share)} % · ${change}`;
     }
     const { low, high } = series.extent(first);
     const magnitude = Math.max(Math.abs(low), Math.abs(high));

@@ -75,7 +75,7 @@ export class Chart {
     context.lineWidth = 1;
 
     const first = Math.max(0, series.firstIndexFrom(view.from) - 1);
-    const scale = series.isFlag ? flagScale : valueScale(series, first);
+    const scale = series.isFlag ? flagScale : valueScale(series, first, this.#height);
     const labels = scale.ticks.map((value) => context.measureText(scale.label(value)).width);
     this.#left = Math.min(this.#width / 2, Math.max(26, Math.ceil(Math.max(...labels)) + 8));
     this.#top = scale.symbol === '' ? 8 : 22;
@@ -253,8 +253,8 @@ export class Chart {
 
 const flagScale = { low: 0, high: 1, ticks: [0, 1], symbol: '', label: (value) => (value === 1 ? 'on' : 'off') };
 
-/** Bounds, ticks and labels of the vertical axis for the windows from index `first` on. */
-function valueScale(series, first) {
+/** Bounds, ticks and labels of a vertical axis of `height` pixels for the windows from index `first` on. */
+function valueScale(series, first, height) {
   const extent = series.extent(first);
   let { low, high } = extent;
   if (low > high) [low, high] = [0, 1];
@@ -268,7 +268,7 @@ function valueScale(series, first) {
   if (high > whole && extent.high <= whole) [low, high] = [low - (high - whole), whole];
   const { divisor, symbol } = scaleFor(series.unit, Math.max(Math.abs(high), Math.abs(low)));
   const ladder = symbol.endsWith('iB') || symbol.endsWith('iB/s') ? [1, 2, 4, 5, 10] : undefined;
-  const { step, values } = ticks(low / divisor, high / divisor, 3, ladder);
+  const { step, values } = ticks(low / divisor, high / divisor, Math.max(3, Math.floor(height / 50)), ladder);
   const decimals = decimalsOf(step);
   const newTop = Math.ceil(high / divisor / step - 1e-6) * step;
   const newBottom = Math.floor(low / divisor / step + 1e-6) * step;

@@ -5,9 +5,9 @@ import { CommandList } from './command-list.js';
 import { ChartCard } from './chart-card.js';
 import { DeviceFeed } from './device-feed.js';
 import { fillOlderTexts } from './older-texts.js';
-import { formatMoment, formatSpan } from './format.js';
+import { showHead } from './device-head.js';
+import { formatSpan } from './format.js';
 import { Losses, union } from './losses.js';
-import { presenceWords } from './presence.js';
 import { insertByName, show } from './dom.js';
 
 const element = (id) => document.getElementById(id);
@@ -116,27 +116,12 @@ export class DeviceView {
   }
 
   refreshHead() {
-    const record = this.#record;
-    if (record === null) return;
-    show(element('device-name'), record.device);
-    const state = element('device-state');
-    state.dataset.state = record.state;
-    show(state.lastElementChild, presenceWords(record, this.#clock.now(), this.#clock.asOf(), true));
-    const agent = record.agent?.name ? [`${record.agent.name} ${record.agent.version ?? ''}`.trim()] : [];
-    const address = record.link?.remoteAddress ? [`from ${record.link.remoteAddress}`] : [];
-    const labels = Object.entries(record.labels ?? {}).map(([key, value]) => `${key}: ${value}`);
-    show(element('device-facts'), [...agent, ...address, ...labels].join(' · '));
+    if (this.#record === null) return;
+    showHead(this.#record, this.#clock);
     const wanted = new URLSearchParams({
-      device: record.device, from: `-${this.#range / 60}m`, resolution: this.#plan.resolution, format: 'csv',
+      device: this.#record.device, from: `-${this.#range / 60}m`, resolution: this.#plan.resolution, format: 'csv',
     });
     element('csv').href = `v1/history?${wanted}`;
-    const twins = record.duplicate;
-    element('twin-note').hidden = twins === undefined;
-    if (twins) {
-      const from = twins.addresses.filter((address) => address !== null).join(' and ');
-      show(element('twin-note'), `Two devices use this name${from ? `, from ${from}` : ''}; last seen `
-        + `${formatMoment(twins.last, this.#clock.now())}. Give one of them another name.`);
-    }
   }
 
   #restart() {

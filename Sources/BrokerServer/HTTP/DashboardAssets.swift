@@ -15,6 +15,7 @@ enum DashboardAssets {
     script("chart.js", PackageResources.chart_js),
     script("command-list.js", PackageResources.command_list_js),
     script("dashboard.js", PackageResources.dashboard_js),
+    script("device-head.js", PackageResources.device_head_js),
     script("device-feed.js", PackageResources.device_feed_js),
     script("device-view.js", PackageResources.device_view_js),
     script("dom.js", PackageResources.dom_js),
@@ -37,6 +38,10 @@ enum DashboardAssets {
       for cause in LinkEndCause.allCases {
         json.key(cause.rawValue)
         json.write(cause.words)
+      }
+      for (cause, words) in LinkEndCause.wordsOfAgents.sorted(by: { $0.key < $1.key }) {
+        json.key(cause)
+        json.write(words)
       }
     }
     return Array("/** Why a device is offline, by the cause's name on the wire. */\n".utf8)
