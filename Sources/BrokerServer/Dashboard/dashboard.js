@@ -6,12 +6,15 @@
 //                                 dygraphs        own
 //   busy main thread              84 ms/s         31 ms/s (of it scripts 56 and 8)
 //   script heap                   33 MB           3.3 MB
-//   to download                   131 KB          44 KB, all of the page's scripts
+//   to download                   131 KB          44 KB, all of the page's scripts (90 KB by now)
 //   `default-src 'self'`          breaks it: axis labels are set through inline style attributes
 //   broker without the package    no charts       charts
 //   dark mode, hatched losses     to be patched   drawn that way
 //
-// fleet.js keeps the list of devices, device-view.js the charts; this file joins both to the link.
+// Of a device with 600 metrics nine charts are in sight, and drawn: scripts take 5 ms/s, the heap is 25 MB.
+//
+// fleet.js keeps the list of devices, device-view.js the cards of the chosen one, device-feed.js the
+// subscriptions behind them; this file joins all to the link.
 
 import { LiveLink } from './live-link.js';
 import { DeviceView } from './device-view.js';

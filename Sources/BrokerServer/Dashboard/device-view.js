@@ -20,8 +20,8 @@ const metricFilter = element('metric-filter');
 const metricCount = element('metric-count');
 /** With more cards than this they can be filtered. */
 const filterFrom = 12;
-/** When nothing has come for so long, the past is thought to be there as far as there is any. */
-const quietMs = 3000;
+/** When nothing has come for so many ticks, the past is thought to be there as far as there is any. */
+const quietTicks = 4;
 const placeEveryMs = 10_000;
 
 /** One subscription serves both short ranges; longer ones are asked for in longer windows. */
@@ -48,7 +48,8 @@ export class DeviceView {
   #drawnAt = 0;
   #drawRequest = 0;
   #isLoading = true;
-  #heardAt = 0;
+  /** Ticks without anything; they are not counted while the page itself is held up. */
+  #quiet = 0;
   #newest = 0;
 
   /** `clock` has `now()` and `asOf()`, as the page knows the broker's time. */
@@ -138,13 +139,13 @@ export class DeviceView {
   #waitForPast() {
     this.#isLoading = true;
     this.#newest = 0;
-    this.#heardAt = performance.now();
+    this.#quiet = 0;
   }
 
   #lookForEndOfPast() {
     const isPresent = this.#newest > this.#clock.now() - 3 * this.#plan.windowSeconds - 2;
-    const isQuiet = this.#feed.isOpen && performance.now() - this.#heardAt > quietMs;
-    if (!isPresent && !isQuiet) return;
+    if (this.#feed.isOpen) this.#quiet += 1;
+    if (!isPresent && this.#quiet < quietTicks) return;
     this.#isLoading = false;
     const silent = [...this.#cards.values()].filter(({ texts }) => texts !== null && texts.version === 0);
     fillOlderTexts(this.#record.device, silent, () => this.#requestDraw());
@@ -152,7 +153,7 @@ export class DeviceView {
 
   // A device has one series of each metric; its card lives on under that name.
   #announce(descriptions) {
-    this.#heardAt = performance.now();
+    this.#quiet = 0;
     for (const description of descriptions) {
       const card = this.#cards.get(description.metric);
       if (card) card.describe(description);
@@ -176,7 +177,7 @@ export class DeviceView {
   }
 
   #windows(rows) {
-    this.#heardAt = performance.now();
+    this.#quiet = 0;
     for (const [metric, time, ...values] of rows) {
       this.#cards.get(metric)?.series.put(time, ...values);
       if (time > this.#newest) this.#newest = time;
