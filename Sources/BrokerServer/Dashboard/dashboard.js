@@ -101,7 +101,7 @@ function onState({ state, byEvents, reason }) {
 retry.addEventListener('click', () => link.retryNow());
 
 setInterval(() => {
-  if (document.hidden) return;
+  if (document.hidden) return view.forget();
   fleet.refresh();
   view.tick();
 }, 1000);

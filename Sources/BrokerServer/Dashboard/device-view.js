@@ -108,12 +108,19 @@ export class DeviceView {
     if (this.#record === null) return;
     this.refreshHead();
     this.#commands.draw();
-    const keepFrom = this.#to() - this.#plan.keepSeconds - 60;
-    for (const { series } of this.#cards.values()) series.forgetBefore(keepFrom);
-    this.#losses.forgetBefore(keepFrom);
+    this.forget();
     if (this.#isLoading) this.#lookForEndOfPast();
     this.#placeLosses();
     if (performance.now() - this.#drawnAt > 900) this.#requestDraw();
+  }
+
+  /** Gives up what is too old to be shown; also while nobody looks, for readings come all the same. */
+  forget() {
+    const { keepSeconds } = this.#plan;
+    // A picture that is held keeps what it shows, but not for ever: what comes has to go somewhere.
+    const keepFrom = Math.max(this.#to() - keepSeconds - 60, this.#clock.now() - 3 * keepSeconds);
+    for (const { series } of this.#cards.values()) series.forgetBefore(keepFrom);
+    this.#losses.forgetBefore(keepFrom);
   }
 
   refreshHead() {
