@@ -47,7 +47,7 @@ function showDevice(record, missing) {
   notice.hidden = record !== null;
   if (record !== null) return;
   show(notice, missing === null
-    ? 'No device has reported yet. Start an agent: hawser-agent run --broker URL --device NAME'
+    ? `No device has reported yet. Start an agent: hawser-agent run --broker ${new URL('.', document.baseURI)} --device NAME`
     : `There is no device “${missing}” here. It is shown as soon as it reports.`);
 }
 
