@@ -124,21 +124,28 @@ struct HistoryRoutesTests {
   }
 
   @Test(
-    "says which parameter is wrong",
+    "says which parameter is wrong, and which are right but not together",
     arguments: [
-      ("from=yesterday", "from"), ("from=-1m&to=-2m", "from"), ("resolution=2s", "resolution"),
-      ("functions=mode", "functions"), ("limit=0", "limit"), ("limit=100001", "limit"),
-      ("cursor=7", "cursor"), ("points=5&resolution=1m", "points"), ("points=0", "points"),
+      ("from=yesterday", "from"), ("from=-1e3m", "from"), ("from=2026-02-29T00:00:00Z", "from"),
+      ("from=-1m&to=-2m", "from!"), ("resolution=2s", "resolution"),
+      ("functions=mode", "functions"), ("functions=last,,mean", "functions"),
+      ("limit=0", "limit"), ("limit=10000001", "limit"), ("limit=%2B5", "limit"),
+      ("cursor=7", "cursor"), ("points=5&resolution=1m", "points!"), ("points=0", "points"),
       ("label=site", "label"), ("devise=pi-7", "devise"), ("to=-1m&to=-2m", "to"),
-      ("groupBy=site&resolution=raw", "groupBy"), ("groupBy=site&format=senml", "groupBy"),
-      ("groupBy=a,a", "groupBy"), ("format=xml", "format"),
+      ("device=", "device"), ("device=a,,b", "device"), ("device=%C3%A9", "device"),
+      ("groupBy=site&resolution=raw", "groupBy!"), ("groupBy=site&format=senml", "groupBy!"),
+      ("groupBy=a,a", "groupBy!"), ("groupBy=a,", "groupBy"), ("format=xml", "format"),
     ])
   func problems(query: String, field: String) async throws {
+    let isContradiction = field.hasSuffix("!")
+    let field = field.filter { $0 != "!" }
     try await HistoryServer.run(CountingStore(series: 1, readings: 1)) { server in
       let answer = try await server.get("/v1/history?\(query)")
-      #expect(answer.status == 400)
+      #expect(answer.status == (isContradiction ? 422 : 400))
       #expect(answer.headers["content-type"] == "application/problem+json")
-      #expect(try JSONDecoder().decode(Told.self, from: answer.body).field == field)
+      let told = try JSONDecoder().decode(Told.self, from: answer.body)
+      #expect(told.field == field)
+      #expect(told.code == (isContradiction ? "contradiction" : "invalidParameter"))
     }
   }
 
@@ -224,5 +231,6 @@ private struct Page: Decodable {
 }
 
 private struct Told: Decodable {
+  var code: String
   var field: String
 }

@@ -17,7 +17,7 @@ extension CommandDesk {
     let query = plan.query
     let devices = registry.all { query.matches(device: $0.device, labels: $0.labels) }
       .map(\.device)
-    guard !devices.isEmpty else { throw .malformed("to", "no device matches") }
+    guard !devices.isEmpty else { throw .noDevice }
     let parts = try parts(plan, devices)
     let rollout = Rollout(plan, parts: parts.map { ($0.device, $0.part) })
     let line = AuditLine(

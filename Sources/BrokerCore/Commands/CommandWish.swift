@@ -44,8 +44,8 @@ package struct CommandWish: Hashable, Sendable {
       throw .malformed(
         String(member.key.prefix(64)), "unknown; known are name, params, arguments, ttl")
     }
-    guard let name = object["name"]?.string, !name.isEmpty,
-      name.utf8.count <= ProtocolLimits.maxWordBytes
+    guard let name = object["name"]?.string,
+      (1...ProtocolLimits.maxWordBytes).contains(name.unicodeScalars.count)
     else { throw .malformed("name", "expected the name of a command") }
     self.init(name: name, parameters: try CommandWish.parameters(object))
     ttl = try CommandWish.seconds("ttl", of: object)
@@ -127,6 +127,8 @@ package enum CommandRefusal: Error, Hashable, Sendable {
   case keyReused
   /// As many commands wait for the device as may.
   case tooMany(limit: Int)
+  /// It is for devices of which there is none.
+  case noDevice
   /// The store takes nothing; nothing was ordered.
   case storeUnavailable
   /// There is no such command.
@@ -145,6 +147,7 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     case .unfit: "invalidParameter"
     case .keyReused: "keyReused"
     case .tooMany: "tooManyCommands"
+    case .noDevice: "noDevice"
     case .storeUnavailable: "storeUnavailable"
     case .ended: "ended"
     case .wrongState: "wrongState"
@@ -158,6 +161,7 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     case .unknownCommand: "name"
     case .unfit(let fault): fault.parameter.map { "params.\($0)" } ?? "params"
     case .keyReused: "Idempotency-Key"
+    case .noDevice: "to"
     default: nil
     }
   }
@@ -173,6 +177,7 @@ package enum CommandRefusal: Error, Hashable, Sendable {
         : "The device has no command \(name.prefix(64)); it has \(known.joined(separator: ", "))."
     case .unfit(let fault): "\(fault)."
     case .keyReused: "The key was used for another order to this device."
+    case .noDevice: "No device matches."
     case .tooMany(let limit): "\(limit) commands wait for the device already."
     case .storeUnavailable: "The store takes nothing at the moment; nothing was ordered."
     case .notFound(let id): "There is nothing called \(id.prefix(64))."

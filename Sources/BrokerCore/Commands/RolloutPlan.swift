@@ -104,7 +104,11 @@ package struct RolloutWish: Sendable {
     for member in object.members where member.key != "labels" && member.key != "devices" {
       throw .malformed("to.\(member.key.prefix(64))", "unknown; known are labels and devices")
     }
-    for member in object["labels"]?.object?.members ?? [] {
+    let given = object["labels"]
+    guard given == nil || given?.object?.members.isEmpty == false else {
+      throw .malformed("to.labels", "expected {KEY: PATTERN}")
+    }
+    for member in given?.object?.members ?? [] {
       guard let pattern = member.value.string else {
         throw .malformed("to.labels.\(member.key.prefix(64))", "expected a pattern")
       }
@@ -113,7 +117,7 @@ package struct RolloutWish: Sendable {
     if let list = object["devices"] {
       let patterns = list.array?.compactMap(\.string)
       guard let patterns, patterns.count == list.array?.count,
-        patterns.count <= ProtocolLimits.maxGlobs
+        (1...ProtocolLimits.maxGlobs).contains(patterns.count)
       else { throw .malformed("to.devices", "expected patterns of names") }
       devices = patterns
     }

@@ -39,13 +39,17 @@ package struct Cursor: Hashable, Sendable, CustomStringConvertible {
     guard halves.count <= 2, text.utf8.count <= 80, let places = halves.first else { return nil }
     var run: UInt32?
     if halves.count == 2 {
-      guard let tag = UInt32(halves[1], radix: 36) else { return nil }
+      guard let tag = UInt32(halves[1], radix: 36), String(tag, radix: 36) == halves[1]
+      else { return nil }
       run = tag
     }
     let parts = places.split(separator: "-", omittingEmptySubsequences: false)
     guard (2...4).contains(parts.count) else { return nil }
-    let numbers = parts.compactMap { Int64($0) }
-    guard numbers.count == parts.count, numbers.allSatisfy({ $0 >= 0 }) else { return nil }
+    let numbers = parts.compactMap { part in
+      (1...18).contains(part.utf8.count) && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        ? Int64(part) : nil
+    }
+    guard numbers.count == parts.count else { return nil }
     self.init(
       commit: CommitNumber(numbers[0]), frontier: Timestamp(microseconds: numbers[1]),
       place: numbers.count > 2 ? SeriesID(numbers[2]) : nil,

@@ -43,16 +43,11 @@ struct AuditRoutes {
     wanted.to = try query.time("to", now: now) ?? .distantFuture
     wanted.command = query["command"]
     wanted.rollout = query["rollout"]
-    if let name = query["device"] {
-      guard let device = try? DeviceID(name) else {
-        throw Problem.badRequest("device", "device is the name of one device.")
-      }
-      wanted.device = device
-    }
+    wanted.device = try query.device("device")
     wanted.after = try query.cursor("cursor") ?? 0
+    let limit = try query.integer("limit", in: 1...DeviceRoutes.maxPage, default: 100)
     switch try format(query["format"], accept: request.headers[.accept]) {
     case .json:
-      let limit = try query.integer("limit", in: 1...DeviceRoutes.maxPage, default: 100)
       return try await page(wanted, limit: limit)
     case .lines:
       return streamed(wanted, type: Format.lines.mediaType, head: "") { entry, bytes in

@@ -21,16 +21,18 @@ struct CommandRoutes {
       try await order(request, context)
     }
     router.get("v1/devices/:id/commands") { request, context in
-      try await list(request, of: try device(context))
+      try await list(request, of: try context.device())
     }
-    router.get("v1/devices/:id/abilities") { _, context in
-      try await abilities(of: try device(context))
+    router.get("v1/devices/:id/abilities") { request, context in
+      _ = try QueryParameters(request)
+      return try await abilities(of: try present(try context.device()))
     }
     router.get("v1/commands") { request, _ in try await list(request, of: nil) }
     router.get("v1/commands/:id") { request, context in
       try await show(request, try context.parameters.require("id"))
     }
-    router.delete("v1/commands/:id") { _, context in
+    router.delete("v1/commands/:id") { request, context in
+      _ = try QueryParameters(request)
       let id = try context.parameters.require("id")
       let view = try await problems {
         try await desk.cancel(id, by: context.actor)
@@ -39,16 +41,7 @@ struct CommandRoutes {
     }
   }
 
-  private func name(_ context: BrokerRequestContext) throws -> DeviceID {
-    let id = try context.parameters.require("id")
-    guard let device = try? DeviceID(id) else {
-      throw Problem.notFound("There is no device \(id).")
-    }
-    return device
-  }
-
-  private func device(_ context: BrokerRequestContext) throws -> DeviceID {
-    let device = try name(context)
+  private func present(_ device: DeviceID) throws -> DeviceID {
     guard registry[device] != nil else { throw Problem.notFound("There is no device \(device).") }
     return device
   }
@@ -58,7 +51,8 @@ struct CommandRoutes {
   ) async throws -> Response {
     // Whether there is such a device is the desk's to say: an order that was repeated after a crash of the
     // broker may be on disk before its device is.
-    let device = try name(context)
+    _ = try QueryParameters(request)
+    let device = try context.device()
     let key = try CommandRoutes.idempotencyKey(of: request)
     let body = try await CommandRoutes.json(of: request)
     let (view, isRepeated) = try await problems {
@@ -79,9 +73,11 @@ struct CommandRoutes {
     guard let name = HTTPField.Name("Idempotency-Key"), let key = request.headers[name] else {
       return nil
     }
-    guard !key.isEmpty, key.utf8.count <= maxKey else {
+    guard (1...maxKey).contains(key.utf8.count),
+      key.utf8.allSatisfy({ (UInt8(ascii: "!")...UInt8(ascii: "~")).contains($0) })
+    else {
       throw Problem.badRequest(
-        "Idempotency-Key", "An idempotency key has 1 to \(maxKey) bytes.")
+        "Idempotency-Key", "An idempotency key is 1 to \(maxKey) visible characters of ASCII.")
     }
     return key
   }
@@ -117,12 +113,7 @@ struct CommandRoutes {
     let query = try QueryParameters(request, known: known)
     let limit = try query.integer("limit", in: 1...DeviceRoutes.maxPage, default: 100)
     var wanted = CommandQuery(device: device, rollout: query["rollout"], limit: limit + 1)
-    if let name = query["device"] {
-      guard let device = try? DeviceID(name) else {
-        throw Problem.badRequest("device", "device is the name of one device.")
-      }
-      wanted.device = device
-    }
+    if device == nil { wanted.device = try query.device("device") }
     if let text = query["state"] {
       guard let state = CommandPhase(rawValue: text) else {
         let words = CommandPhase.allCases.map(\.rawValue).joined(separator: ", ")
@@ -131,6 +122,7 @@ struct CommandRoutes {
       wanted.state = state
     }
     wanted.before = try query.cursor("cursor")
+    if let device { _ = try present(device) }
     let found = try await problems { [wanted] in try await desk.list(wanted) }
     let page = found.prefix(limit)
     return Response.json { json in
@@ -185,7 +177,7 @@ extension Problem {
       switch refusal {
       case .malformed: .badRequest
       case .unknownDevice, .notFound: .notFound
-      case .unknownCommand, .unfit, .keyReused: .unprocessableContent
+      case .unknownCommand, .unfit, .keyReused, .noDevice: .unprocessableContent
       case .tooMany: .tooManyRequests
       case .storeUnavailable: .serviceUnavailable
       case .ended, .wrongState: .conflict

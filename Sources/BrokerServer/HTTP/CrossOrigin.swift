@@ -25,7 +25,8 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
       response.headers[.accessControlMaxAge] = "\(Self.memorySeconds)"
     } else {
       response = try await next(request, context)
-      response.headers[.accessControlExposeHeaders] = "ETag, Hawser-Next, Location, Retry-After"
+      response.headers[.accessControlExposeHeaders] =
+        "ETag, Hawser-Next, Idempotency-Replayed, Location, Retry-After"
     }
     response.headers[.accessControlAllowOrigin] = origin
     let vary = response.headers[.vary]

@@ -11,7 +11,7 @@ struct DescriptionRoutes {
   func add(to router: Router<BrokerRequestContext>) {
     for document in DescriptionRoutes.all {
       router.get(RouterPath(document.name)) { request, _ in
-        _ = try QueryParameters(request, known: [])
+        _ = try QueryParameters(request)
         if let unchanged = EntityTags.unchanged(request, document.tag) { return unchanged }
         return Response(
           status: .ok,

@@ -17,8 +17,8 @@ struct DeviceRoutes {
   func add(to router: Router<BrokerRequestContext>) {
     router.get("v1/devices") { request, _ in try list(request) }
     router.get("v1/devices/:id") { request, context in
-      _ = try QueryParameters(request, known: [])
-      return try answer(try device(context))
+      _ = try QueryParameters(request)
+      return try answer(try context.device())
     }
     router.patch("v1/devices/:id") { request, context in try await relabel(request, context) }
     router.delete("v1/devices/:id") { request, context in try await forget(request, context) }
@@ -30,14 +30,14 @@ struct DeviceRoutes {
     let limit = try query.integer("limit", in: 1...DeviceRoutes.maxPage, default: 100)
     let presence: DeviceStatus.Presence? = try query.word("state")
     let filter = SeriesQuery(
-      devices: query.globs("device"), labels: try query.labels("label").mapValues(Glob.init))
+      devices: try query.globs("device"), labels: try query.labels("label").mapValues(Glob.init))
+    let after = try query.deviceCursor("cursor")
     let tag = tags.tag(registry.version)
     if let unchanged = tags.unchanged(request, tag) { return unchanged }
-    let after = query["cursor"]
     let found = registry.all { status in
       (presence.map { $0 == status.presence } ?? true)
         && filter.matches(device: status.device, labels: status.labels)
-        && (after.map { status.device.string > $0 } ?? true)
+        && (after.map { status.device > $0 } ?? true)
     }
     let page = found.prefix(limit)
     return Response.json(tag: tag) { json in
@@ -57,15 +57,6 @@ struct DeviceRoutes {
     }
   }
 
-  private func device(_ context: BrokerRequestContext) throws -> DeviceID {
-    // A name may contain slashes, which come as %2F.
-    let text = PercentCoding.decode(try context.parameters.require("id"))
-    guard let text, let device = try? DeviceID(text) else {
-      throw Problem.badRequest("id", "A device's name is 1 to 64 bytes (RFC 8428 4.5.1).")
-    }
-    return device
-  }
-
   private func answer(_ device: DeviceID) throws -> Response {
     guard let status = registry[device] else { throw unknown(device) }
     return Response.json { DeviceJSON.write(status, registry.linkHistory(of: device), to: &$0) }
@@ -81,8 +72,8 @@ struct DeviceRoutes {
   private func relabel(
     _ request: Request, _ context: BrokerRequestContext
   ) async throws -> Response {
-    _ = try QueryParameters(request, known: [])
-    let device = try device(context)
+    _ = try QueryParameters(request)
+    let device = try context.device()
     let patch = try DeviceRoutes.patch(try await json(request))
     guard let known = registry[device] else { throw unknown(device) }
     var labels = known.operatorLabels
@@ -105,8 +96,8 @@ struct DeviceRoutes {
   private func forget(
     _ request: Request, _ context: BrokerRequestContext
   ) async throws -> Response {
-    _ = try QueryParameters(request, known: [])
-    let device = try device(context)
+    _ = try QueryParameters(request)
+    let device = try context.device()
     guard registry.forget(device) else { throw unknown(device) }
     try await commit(.forget, of: device)
     return Response(status: .noContent)
@@ -148,20 +139,22 @@ struct DeviceRoutes {
       throw Problem.badRequest(
         member.key, "\(member.key) cannot be changed; labels can.")
     }
-    guard let labels = object["labels"]?.object else {
-      throw Problem.badRequest("labels", "labels is an object of texts, or null to take one away.")
+    let most = ProtocolLimits.maxLabels
+    guard let labels = object["labels"]?.object, labels.members.count <= most else {
+      throw Problem.badRequest(
+        "labels", "labels is an object of up to \(most) texts, or null to take one away.")
     }
     let limit = ProtocolLimits.maxLabelBytes
     return try labels.members.map { member in
-      guard (1...limit).contains(member.key.utf8.count) else {
-        throw Problem.badRequest("labels", "A label's key has 1 to \(limit) bytes.")
+      guard (1...limit).contains(member.key.unicodeScalars.count) else {
+        throw Problem.badRequest("labels", "A label's key has 1 to \(limit) characters.")
       }
       switch member.value {
       case .null: return (member.key, nil)
-      case .string(let text) where text.utf8.count <= limit: return (member.key, text)
+      case .string(let text) where text.unicodeScalars.count <= limit: return (member.key, text)
       default:
         throw Problem.badRequest(
-          "labels.\(member.key)", "A label is a text of at most \(limit) bytes, or null.")
+          "labels.\(member.key)", "A label is a text of at most \(limit) characters, or null.")
       }
     }
   }

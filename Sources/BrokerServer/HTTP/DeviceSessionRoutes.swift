@@ -17,15 +17,18 @@ struct DeviceSessionRoutes {
     let path = RouterPath(String(DeviceLink.sessionPath.dropFirst()))
     router.post(path) { try await open($0, $1) }
     router.post("\(path)/:session/up") { request, context in
+      _ = try QueryParameters(request)
       let messages = try await messages(of: request)
       let answer = try await session(context).up(messages, from: context.channel)
       return try response(answer, isPost: true)
     }
-    router.get("\(path)/:session/down") { _, context in
+    router.get("\(path)/:session/down") { request, context in
+      _ = try QueryParameters(request)
       let answer = try await session(context).down(to: context.channel)
       return try response(answer, isPost: false)
     }
-    router.delete("\(path)/:session") { _, context in
+    router.delete("\(path)/:session") { request, context in
+      _ = try QueryParameters(request)
       guard try await session(context).end() else { throw Problem.sessionUnknown }
       return Response(status: .noContent)
     }
@@ -40,7 +43,7 @@ struct DeviceSessionRoutes {
 
   private func open(_ request: Request, _ context: BrokerRequestContext) async throws -> Response {
     let query = try QueryParameters(request, known: ["device"])
-    guard let name = query["device"], let device = try? DeviceID(name) else {
+    guard let device = try query.device("device") else {
       throw Problem.badRequest(
         "device", "An open broker wants ?device=ID, a name of 1 to 64 bytes (RFC 8428 4.5.1).")
     }

@@ -92,28 +92,32 @@ struct EventRoutes {
   private static let subscription = "subscribed"
 
   private func wanted(_ request: Request) throws -> Wanted {
-    let query = try QueryParameters(request, known: EventRoutes.known)
-    let watched = query.words("watch") ?? ["series"]
-    for word in watched where !["series", "devices"].contains(word) {
+    let query = try QueryParameters(
+      request, known: EventRoutes.known, mayBeEmpty: ["groupBy"])
+    let watched = try query.words("watch") ?? ["series"]
+    let kinds = Set(watched)
+    guard kinds.count == watched.count, kinds.isSubset(of: ["series", "devices"]) else {
       throw Problem.badRequest("watch", "watch is series, devices, or both.")
     }
     var params = SubscribeParams(
-      devices: query.words("device"), metrics: query.words("metric"),
+      devices: try query.patterns("device"), metrics: try query.patterns("metric"),
       labels: try query.labels("label"))
     params.resolution = try query.resolution("resolution")
     params.functions = try query.functions("functions", default: [.last])
-    params.groupBy = query.list("groupBy")
+    params.groupBy = try query.groupBy("groupBy")
+    guard params.groupBy == nil || params.resolution != .raw else { throw Problem.rawGroups }
     if let text = query["maxRate"] {
       guard let rate = Double(text), rate > 0, rate.isFinite else {
         throw Problem.badRequest("maxRate", "maxRate is updates a second, over 0.")
       }
       params.maxRate = rate
     }
-    var since = query["since"]
     if let name = EventRoutes.lastEventID, let last = request.headers[name], !last.isEmpty {
-      since = last
-    }
-    if let since {
+      guard Cursor(last) != nil else {
+        throw Problem.badRequest("Last-Event-ID", "Last-Event-ID is the id of an earlier event.")
+      }
+      params.since = .cursor(last)
+    } else if let since = query["since"] {
       params.since = TimeText.parse(since, now: links.now()).map { .time($0) } ?? .cursor(since)
     }
     do {

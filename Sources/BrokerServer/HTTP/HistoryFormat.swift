@@ -19,9 +19,12 @@ enum HistoryFormat: String, CaseIterable {
     self == .csv ? "text/csv; charset=utf-8; header=present" : mediaType
   }
 
+  /// The most rows that may be asked for, whatever the form.
+  static let mostRows = 10_000_000
+
   /// JSON is read whole by whoever asks; tables and packs may be as long as a disk, since nothing is
   /// kept in memory for them.
-  var maxRows: Int { self == .json ? 100_000 : 10_000_000 }
+  var maxRows: Int { self == .json ? 100_000 : HistoryFormat.mostRows }
   var defaultRows: Int { self == .json ? 10_000 : 1_000_000 }
 
   /// The form that `format` names, or else the one that the header wants most (RFC 9110 §12.5.1).

@@ -38,29 +38,23 @@ struct HistoryQuery {
     cursor = try parameters["cursor"].map(HistoryCursor.init)
     to = try parameters.time("to", now: now) ?? now
     from = try parameters.time("from", now: now) ?? to - HistoryQuery.defaultSpan
-    guard from <= to else { throw .badRequest("from", "from is after to.") }
+    guard from <= to else { throw .contradiction("from", "from is after to.") }
     // Relative times have moved since the first page; its span holds for all.
     if let cursor { (from, to) = (cursor.from, cursor.to) }
     filter = SeriesQuery(
-      devices: parameters.globs("device"), metrics: parameters.globs("metric"),
+      devices: try parameters.globs("device"), metrics: try parameters.globs("metric"),
       labels: try parameters.labels("label").mapValues(Glob.init))
-    groupBy = parameters.list("groupBy")
+    groupBy = try parameters.groupBy("groupBy")
     resolution = try HistoryQuery.resolution(parameters, from: from, to: to, now: now, kept: kept)
     functions = try parameters.functions("functions", default: HistoryQuery.defaultFunctions)
-    limitRows = try parameters.integer(
-      "limit", in: 1...format.maxRows, default: format.defaultRows)
+    let limit = try parameters.integer(
+      "limit", in: 1...HistoryFormat.mostRows, default: format.defaultRows)
+    limitRows = min(limit, format.maxRows)
     if resolution == .raw { functions = [] }
-    if let groupBy {
-      guard resolution != .raw else {
-        throw .badRequest(
-          "groupBy", "groupBy merges windows; ask for a resolution of 1s or longer.")
-      }
-      guard groupBy.count <= ProtocolLimits.maxLabels, Set(groupBy).count == groupBy.count else {
-        throw .badRequest(
-          "groupBy", "groupBy is up to \(ProtocolLimits.maxLabels) different label names.")
-      }
+    if groupBy != nil {
+      guard resolution != .raw else { throw .rawGroups }
       guard format != .senML else {
-        throw .badRequest("groupBy", "Groups have no SenML names; ask for JSON or CSV.")
+        throw .contradiction("groupBy", "Groups have no SenML names; ask for JSON or CSV.")
       }
     }
   }
@@ -73,7 +67,7 @@ struct HistoryQuery {
   ) throws(Problem) -> Resolution {
     guard parameters["points"] != nil else { return try parameters.resolution("resolution") }
     guard parameters["resolution"] == nil else {
-      throw .badRequest("points", "points and resolution exclude each other.")
+      throw .contradiction("points", "points and resolution exclude each other.")
     }
     let points = try parameters.integer("points", in: 1...maxPoints, default: 1)
     let span = (to - from).wholeMicroseconds
@@ -90,8 +84,8 @@ struct HistoryQuery {
 /// Where a page ended, as `next` gives it: which row, in which span, as of which commit. Opaque to
 /// clients.
 struct HistoryCursor {
-  /// More readings than a store can have of one series and one moment.
-  private static let mostRepeats: Int64 = 1 << 40
+  /// More readings than a store can have of one series and one moment have more digits.
+  private static let repeatsDigits = 12
 
   var position: HistoryPosition
   var from: Timestamp
@@ -107,22 +101,24 @@ struct HistoryCursor {
 
   /// Reads what ``text`` wrote.
   init(_ text: String) throws(Problem) {
-    let parts = text.split(separator: "_", omittingEmptySubsequences: false).map { Int64($0) }
-    guard parts.count == 6, let series = parts[0], let time = parts[1], let repeats = parts[2],
-      let from = parts[3], let to = parts[4], let commit = parts[5],
-      (0...HistoryCursor.mostRepeats).contains(repeats), commit >= 0, from <= to
-    else { throw .badRequest("cursor", "cursor is the next of an earlier answer.") }
+    let parts = text.split(separator: "_", omittingEmptySubsequences: false)
+    guard parts.count == 6, let series = Int64(digits: parts[0]),
+      let time = Int64(digits: parts[1], signed: true),
+      let repeats = Int64(digits: parts[2], atMost: HistoryCursor.repeatsDigits),
+      let from = Int64(digits: parts[3], signed: true), let span = Int64(digits: parts[4]),
+      let commit = Int64(digits: parts[5])
+    else { throw .foreignCursor("cursor") }
     position = HistoryPosition(
       series: SeriesID(series), time: Timestamp(microseconds: time), repeats: Int(repeats))
     self.from = Timestamp(microseconds: from)
-    self.to = Timestamp(microseconds: to)
+    to = Timestamp(microseconds: from + span)
     self.commit = commit == 0 ? nil : CommitNumber(commit)
   }
 
   var text: String {
     """
     \(position.series)_\(position.time.microseconds)_\(position.repeats)_\
-    \(from.microseconds)_\(to.microseconds)_\(commit?.number ?? 0)
+    \(from.microseconds)_\(to.microseconds - from.microseconds)_\(commit?.number ?? 0)
     """
   }
 }

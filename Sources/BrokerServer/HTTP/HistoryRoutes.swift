@@ -28,8 +28,8 @@ struct HistoryRoutes {
 
   private func history(_ request: Request) async throws -> Response {
     let query = try HistoryQuery(
-      QueryParameters(request, known: HistoryQuery.known), accept: request.headers[.accept],
-      now: now(), kept: kept)
+      QueryParameters(request, known: HistoryQuery.known, mayBeEmpty: ["groupBy"]),
+      accept: request.headers[.accept], now: now(), kept: kept)
     let series = catalog.all { query.filter.matches($0, labels: registry.labels(of: $0.device)) }
     let groups = query.groupBy.map { names in
       var groups = SeriesGroups(by: names)
@@ -37,12 +37,12 @@ struct HistoryRoutes {
       return groups
     }
     guard groups != nil || series.count <= HistoryRoutes.maxSeries else {
-      throw Problem.badRequest(
-        "metric",
-        """
-        These are \(series.count) series, more than the \(HistoryRoutes.maxSeries) of one answer; \
-        narrow device, metric or label, or merge them with groupBy.
-        """)
+      throw Problem(
+        status: .unprocessableContent, code: "limitExceeded",
+        detail: """
+          These are \(series.count) series, more than the \(HistoryRoutes.maxSeries) of one answer; \
+          narrow device, metric or label, or merge them with groupBy.
+          """, field: "metric")
     }
     let plan = HistoryWalk.Plan(
       series: series.map(\.id), groups: groups, from: query.from, to: query.to,

@@ -26,18 +26,18 @@ struct LinkRoutes {
     let counts = statistics.counts
     let to = try query.time("to", now: now) ?? now
     let from = try query.time("from", now: now) ?? min(counts.since, to)
-    guard from <= to else { throw Problem.badRequest("from", "from is not later than to.") }
-    let networks = query.globs("network")
+    guard from <= to else { throw Problem.contradiction("from", "from is after to.") }
+    let networks = try query.texts("network", atMost: ProtocolLimits.maxGlobs)?.map { Glob($0) }
     let isWanted: (NetworkKey) -> Bool = { key in
       guard let networks else { return true }
       return networks.contains { $0.matches(key.name ?? "") }
     }
-    let devices = query.globs("device")
-    let after = query["cursor"]
+    let devices = try query.globs("device")
+    let after = try query.deviceCursor("cursor")
     let found = registry.linkHistories { status, history in
       (devices?.contains { $0.matches(status.device.string) } ?? true)
         && (networks == nil || history.network.map(isWanted) ?? false)
-        && (after.map { status.device.string > $0 } ?? true)
+        && (after.map { status.device > $0 } ?? true)
     }
     let page = found.prefix(limit)
     let summary = counts.ends(from: from, to: to, where: isWanted)

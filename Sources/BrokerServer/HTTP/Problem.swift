@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import NIOHTTP1
 import TelemetryModel
 
 /// An error answer as RFC 9457 describes it; names the parameter at fault where one is.
@@ -18,6 +19,18 @@ struct Problem: Error, HTTPResponseError {
     Problem(status: .badRequest, code: "invalidParameter", detail: detail, field: field)
   }
 
+  /// Each parameter is right, but together they are not (RFC 9110 §15.5.21); `field` is one of them.
+  static func contradiction(_ field: String, _ detail: String) -> Problem {
+    Problem(status: .unprocessableContent, code: "contradiction", detail: detail, field: field)
+  }
+
+  static let rawGroups = Problem.contradiction(
+    "groupBy", "groupBy merges windows; ask for a resolution of 1s or longer.")
+
+  static func foreignCursor(_ name: String) -> Problem {
+    badRequest(name, "\(name) is the next of an earlier answer.")
+  }
+
   static func notFound(_ detail: String) -> Problem {
     Problem(status: .notFound, code: "notFound", detail: detail)
   }
@@ -26,7 +39,11 @@ struct Problem: Error, HTTPResponseError {
     status: .serviceUnavailable, code: "storeUnavailable",
     detail: "The store cannot be read at the moment; see /readyz.")
 
-  var response: Response {
+  /// The media type of ``json`` (RFC 9457 §3).
+  static let mediaType = "application/problem+json"
+
+  /// The document.
+  var json: [UInt8] {
     var writer = JSONWriter()
     writer.object { json in
       json.key("type")
@@ -44,13 +61,31 @@ struct Problem: Error, HTTPResponseError {
         json.write(field)
       }
     }
-    return Response(
-      status: status, headers: [.contentType: "application/problem+json"],
-      body: ResponseBody(byteBuffer: ByteBuffer(bytes: writer.bytes)))
+    return writer.bytes
+  }
+
+  var response: Response {
+    Response(
+      status: status, headers: [.contentType: Problem.mediaType],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: json)))
   }
 
   func response(from request: Request, context: some RequestContext) throws -> Response {
     response
+  }
+}
+
+extension Problem {
+  /// What the HTTP library refuses by a status alone; `text` is what it says of that, if anything.
+  init(_ status: HTTPResponse.Status, _ text: String?) {
+    let (code, detail) =
+      switch status {
+      case .notFound: ("notFound", "There is nothing at this path.")
+      case .contentTooLarge: ("bodyTooLarge", "The body is larger than it may be here.")
+      case .internalServerError: ("internal", "The broker failed on this request.")
+      default: ("http\(status.code)", status.reasonPhrase)
+      }
+    self.init(status: status, code: code, detail: text ?? detail)
   }
 }
 
@@ -84,20 +119,14 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
       return try await next(request, context)
     } catch let problem as Problem {
       return problem.response
-    } catch let error as HTTPError {
-      return Problem(
-        status: error.status, code: "http\(error.status.code)",
-        detail: error.body ?? error.status.reasonPhrase
-      ).response
+    } catch let error as HTTPParserError {
+      // The body breaks off in the midst.
+      return Problem(error).response
     } catch let error as any HTTPResponseError {
-      return Problem(
-        status: error.status, code: "http\(error.status.code)", detail: error.status.reasonPhrase
-      ).response
+      return Problem(error.status, (error as? HTTPError)?.body).response
     } catch {
       context.logger.error("Request failed", metadata: ["error": "\(error)"])
-      return Problem(
-        status: .internalServerError, code: "internal", detail: "The broker failed on this request."
-      ).response
+      return Problem(.internalServerError, nil).response
     }
   }
 }

@@ -9,6 +9,7 @@ struct RolloutRoutes {
 
   func add(to router: Router<BrokerRequestContext>) {
     router.post("v1/rollouts") { request, context in
+      _ = try QueryParameters(request)
       let body = try await CommandRoutes.json(of: request)
       let record = try await problems {
         try await desk.roll(out: try RolloutWish(json: body), by: context.actor)
@@ -18,15 +19,16 @@ struct RolloutRoutes {
       return response
     }
     router.get("v1/rollouts") { request, _ in try await list(request) }
-    router.get("v1/rollouts/:id") { _, context in
-      RolloutRoutes.response(try await record(context), status: .ok)
+    router.get("v1/rollouts/:id") { request, context in
+      _ = try QueryParameters(request)
+      return RolloutRoutes.response(try await record(context), status: .ok)
     }
     router.get("v1/rollouts/:id/devices") { request, context in
-      try await devices(request, of: try await record(context).plan.id)
+      try await devices(request, context)
     }
-    router.delete("v1/rollouts/:id") { _, context in try await act(.cancel, context) }
-    router.post("v1/rollouts/:id/pause") { _, context in try await act(.pause, context) }
-    router.post("v1/rollouts/:id/resume") { _, context in try await act(.resume, context) }
+    router.delete("v1/rollouts/:id") { try await act(.cancel, $0, $1) }
+    router.post("v1/rollouts/:id/pause") { try await act(.pause, $0, $1) }
+    router.post("v1/rollouts/:id/resume") { try await act(.resume, $0, $1) }
   }
 
   private func record(_ context: BrokerRequestContext) async throws -> RolloutRecord {
@@ -38,8 +40,9 @@ struct RolloutRoutes {
   }
 
   private func act(
-    _ action: CommandDesk.RolloutAction, _ context: BrokerRequestContext
+    _ action: CommandDesk.RolloutAction, _ request: Request, _ context: BrokerRequestContext
   ) async throws -> Response {
+    _ = try QueryParameters(request)
     let id = try context.parameters.require("id")
     let record = try await problems {
       try await desk.act(action, on: id, by: context.actor)
@@ -63,10 +66,13 @@ struct RolloutRoutes {
     return page(found, limit: limit, "rollouts", next: \.number) { RolloutJSON.write($0, to: &$1) }
   }
 
-  private func devices(_ request: Request, of id: String) async throws -> Response {
+  private func devices(
+    _ request: Request, _ context: BrokerRequestContext
+  ) async throws -> Response {
     let query = try QueryParameters(request, known: ["limit", "cursor"])
     let limit = try query.integer("limit", in: 1...DeviceRoutes.maxPage, default: 100)
     let after = try query.cursor("cursor") ?? 0
+    let id = try await record(context).plan.id
     let found = try await problems {
       try await desk.parts(of: id, after: after, limit: limit + 1)
     }
@@ -93,16 +99,5 @@ struct RolloutRoutes {
         }
       }
     }
-  }
-}
-
-extension QueryParameters {
-  /// A place in a list, as an earlier answer gave it.
-  func cursor(_ name: String) throws(Problem) -> Int64? {
-    guard let text = self[name] else { return nil }
-    guard let cursor = Int64(text) else {
-      throw .badRequest(name, "\(name) is what an earlier answer called next.")
-    }
-    return cursor
   }
 }

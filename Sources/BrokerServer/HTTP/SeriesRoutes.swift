@@ -17,15 +17,9 @@ struct SeriesRoutes {
       request, known: ["device", "metric", "label", "limit", "cursor"])
     let limit = try query.integer("limit", in: 1...DeviceRoutes.maxPage, default: 100)
     let filter = SeriesQuery(
-      devices: query.globs("device"), metrics: query.globs("metric"),
+      devices: try query.globs("device"), metrics: try query.globs("metric"),
       labels: try query.labels("label").mapValues(Glob.init))
-    var after = SeriesID.none
-    if let text = query["cursor"] {
-      guard let number = Int64(text), number > 0 else {
-        throw Problem.badRequest("cursor", "cursor is the next of an earlier answer.")
-      }
-      after = SeriesID(number)
-    }
+    let after = try query.cursor("cursor").map { SeriesID($0) } ?? SeriesID.none
     // Labels belong to devices; series are only ever added.
     let tag = tags.tag(UInt64(catalog.count), registry.version)
     if let unchanged = tags.unchanged(request, tag) { return unchanged }

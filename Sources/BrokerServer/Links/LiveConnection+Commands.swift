@@ -39,7 +39,7 @@ extension RPCError {
     let word: Word =
       switch refusal {
       case .malformed, .unknownCommand, .unfit: .invalidField
-      case .unknownDevice, .notFound: .notFound
+      case .unknownDevice, .noDevice, .notFound: .notFound
       case .keyReused, .ended, .wrongState: .conflict
       case .tooMany: .limitExceeded
       case .storeUnavailable: .busy

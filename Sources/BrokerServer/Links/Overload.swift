@@ -1,4 +1,5 @@
 import BrokerCore
+import HTTPTypes
 import NIOHTTP1
 import TelemetryModel
 import WebSocketTransport
@@ -22,8 +23,18 @@ extension HTTPRefusal {
   /// 503 with `Retry-After`.
   static func comeBack(after wait: Duration, _ cause: Admission.Cause) -> HTTPRefusal {
     HTTPRefusal(
-      .serviceUnavailable, headers: ["Retry-After": "\(wait.retryAfterSeconds)"],
-      body: cause.text + "\n")
+      .serviceUnavailable, code: "overloaded", cause.text,
+      headers: ["Retry-After": "\(wait.retryAfterSeconds)"])
+  }
+}
+
+extension Problem {
+  /// A refusal that comes before any route, in the form of all errors.
+  static func body(of refusal: HTTPRefusal) -> (type: String, text: String) {
+    let status = HTTPResponse.Status(
+      code: Int(refusal.status.code), reasonPhrase: refusal.status.reasonPhrase)
+    let problem = Problem(status: status, code: refusal.code, detail: refusal.detail)
+    return (mediaType, String(decoding: problem.json, as: UTF8.self))
   }
 }
 

@@ -57,10 +57,8 @@ struct OnePort: Sendable {
     guard names.count == 1, let name = names.first, let device = try? DeviceID(name) else {
       return .refuse(
         HTTPRefusal(
-          .badRequest,
-          body:
-            "An open broker wants /v1/device?device=ID, a name of 1 to 64 bytes (RFC 8428 4.5.1).\n"
-        ))
+          .badRequest, code: "invalidParameter",
+          "An open broker wants /v1/device?device=ID, a name of 1 to 64 bytes (RFC 8428 4.5.1)."))
     }
     if case .comeBack(let wait, let cause) = links.admission.arrival() {
       return .refuse(.comeBack(after: wait, cause))
@@ -92,7 +90,7 @@ struct OnePort: Sendable {
 
 extension HTTPRefusal {
   fileprivate static func forbidden(_ text: String) -> HTTPRefusal {
-    HTTPRefusal(.forbidden, body: text + "\n")
+    HTTPRefusal(.forbidden, code: "forbiddenOrigin", text)
   }
 }
 
@@ -129,6 +127,7 @@ struct OnePortChannel: ServerChildChannel {
     http = HTTP1Channel(
       responder: responder,
       configuration: .init(
+        additionalChannelHandlers: { [BadRequestHandler.Installer()] },
         idleTimeout: .seconds(60),
         httpDecoderConfiguration: .init(
           maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)))
@@ -142,6 +141,7 @@ struct OnePortChannel: ServerChildChannel {
       let http = http
       let handler = FirstRequestHandler(
         configuration: endpoint.firstRequest,
+        refusalBody: { Problem.body(of: $0) },
         decide: { head, channel in
           let decision = endpoint.decide(head)
           if case .http = decision {} else { outcome.succeed(nil) }

@@ -3,7 +3,8 @@ package import TelemetryModel
 /// Times as people and programs write them in queries.
 package enum TimeText {
   /// Reads seconds since 1970 (`1767225600.5`), RFC 3339 (`2026-01-31T12:00:00.5Z`, any offset), or
-  /// a time before now (`-10m`; units `s m h d`, decimals allowed); nil for anything else.
+  /// a time before now (`-10m`; units `s m h d`, decimals allowed), not before the year 1; nil for
+  /// anything else. Numbers are digits, with up to twenty more behind a point.
   package static func parse(_ text: String, now: Timestamp) -> Timestamp? {
     relative(text, now: now) ?? seconds(text) ?? rfc3339(text)
   }
@@ -11,16 +12,28 @@ package enum TimeText {
   private static func relative(_ text: String, now: Timestamp) -> Timestamp? {
     guard text.first == "-", let unit = text.last,
       let length = ["s": 1.0, "m": 60, "h": 3600, "d": 86_400][unit],
-      let count = Double(text.dropFirst().dropLast()), count >= 0, count.isFinite
+      let count = decimal(text.dropFirst().dropLast(), digits: 9)
     else { return nil }
-    return Timestamp(seconds: now.seconds - count * length)
+    return Timestamp(seconds: max(now.seconds - count * length, firstSecond))
+  }
+
+  /// More decimals than any program writes of a number.
+  private static let mostDecimals = 20
+
+  /// The first second of the year 1.
+  private static let firstSecond = -62_135_596_800.0
+
+  private static func decimal(_ text: Substring, digits limit: Int) -> Double? {
+    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let whole = parts.first, (1...limit).contains(whole.utf8.count),
+      parts.count < 2 || (1...mostDecimals).contains(parts[1].utf8.count),
+      parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } })
+    else { return nil }
+    return Double(text)
   }
 
   private static func seconds(_ text: String) -> Timestamp? {
-    guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),
-      let seconds = Double(text), seconds <= 253_402_300_799
-    else { return nil }
-    return Timestamp(seconds: seconds)
+    decimal(text[...], digits: 11).map { Timestamp(seconds: $0) }
   }
 
   /// RFC 3339 §5.6 `date-time`; a leap second counts as the one after it.
@@ -65,7 +78,7 @@ package enum TimeText {
       if digits < 6 { micros = micros * 10 + Int(byte - 0x30) }
       digits += 1
     }
-    guard digits > 0 else { return nil }
+    guard (1...mostDecimals).contains(digits) else { return nil }
     while digits < 6 {
       micros *= 10
       digits += 1

@@ -42,6 +42,7 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
   private let shared: SharedConfiguration
   private let decide: Decide
   private let installHTTP: InstallHTTP
+  private let refusalBody: HTTPRefusal.Body
   private var resources: LoopResources?
   private var state = State.reading
   private var bytes = ByteBuffer()
@@ -49,12 +50,14 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
   /// What happened to the channel while another handler was waited for; it has to know of it.
   private var heldEvents: [Any] = []
 
-  /// A handler for one connection.
+  /// A handler for one connection; `refusalBody` says how refusals are worded, its own and others'.
   package init(
-    configuration: SharedConfiguration, decide: @escaping Decide,
-    installHTTP: @escaping InstallHTTP
+    configuration: SharedConfiguration,
+    refusalBody: @escaping HTTPRefusal.Body = HTTPRefusal.plainText,
+    decide: @escaping Decide, installHTTP: @escaping InstallHTTP
   ) {
     shared = configuration
+    self.refusalBody = refusalBody
     self.decide = decide
     self.installHTTP = installHTTP
     super.init()
@@ -115,8 +118,8 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
   package override func deadlinePassed(now: NIODeadline) {
     guard let context else { return }
     switch state {
-    case .reading where bytes.readableBytes > 0: refuse(HTTPRefusal(.requestTimeout))
-    case .waiting: refuse(HTTPRefusal(.serviceUnavailable))
+    case .reading where bytes.readableBytes > 0: refuse(.tooSlow)
+    case .waiting: refuse(.undecided)
     case .reading, .refused: context.close(promise: nil)
     case .done: break
     }
@@ -151,10 +154,10 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
     let limit = shared.configuration.maxHeaderBytes
     switch HTTPHead.request(bytes.readableBytesView) {
     case .incomplete:
-      if bytes.readableBytes > limit { refuse(HTTPRefusal(.requestHeaderFieldsTooLarge)) }
+      if bytes.readableBytes > limit { refuse(.headTooLarge(limit)) }
     case .malformed: handOver(context)
     case .head(let head, let size):
-      guard size <= limit else { return refuse(HTTPRefusal(.requestHeaderFieldsTooLarge)) }
+      guard size <= limit else { return refuse(.headTooLarge(limit)) }
       state = .waiting
       let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
       decide(head, context.channel).hop(to: context.eventLoop).whenComplete { result in
@@ -168,7 +171,7 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
   ) {
     guard state == .waiting, let context else { return }
     switch result {
-    case .failure: refuse(HTTPRefusal(.internalServerError))
+    case .failure: refuse(.failed)
     case .success(.refuse(let refusal)): refuse(refusal)
     case .success(.http): handOver(context)
     case .success(.upgrade(let acceptance)):
@@ -242,7 +245,7 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
     bytes = ByteBuffer()
     heldEvents = []
     resources?.wheel.set(self, at: context.eventLoop.now + shared.configuration.closeTimeout)
-    context.writeAndFlush(wrapOutboundOut(refusal.bytes), promise: nil)
+    context.writeAndFlush(wrapOutboundOut(refusal.response(refusalBody)), promise: nil)
     let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
     let promise = context.eventLoop.makePromise(of: Void.self)
     promise.futureResult.whenFailure { _ in bound.value.close(promise: nil) }
@@ -250,5 +253,20 @@ package final class FirstRequestHandler: WheelTimer, ChannelDuplexHandler,
     // the response could be lost with it.
     context.close(mode: .output, promise: promise)
     if readIsHeldBack { context.read() }
+  }
+}
+
+extension HTTPRefusal {
+  fileprivate static let tooSlow = HTTPRefusal(
+    .requestTimeout, code: "requestTimeout", "The request's head was not complete in time.")
+  fileprivate static let undecided = HTTPRefusal(
+    .serviceUnavailable, code: "overloaded", "It could not be decided in time what to answer.")
+  fileprivate static let failed = HTTPRefusal(
+    .internalServerError, code: "internal", "It could not be decided what to answer.")
+
+  fileprivate static func headTooLarge(_ limit: Int) -> HTTPRefusal {
+    HTTPRefusal(
+      .requestHeaderFieldsTooLarge, code: "headTooLarge",
+      "The request's head is larger than \(limit) bytes.")
   }
 }

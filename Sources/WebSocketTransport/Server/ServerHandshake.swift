@@ -20,13 +20,13 @@ package enum ServerHandshake {
     if let refusal = refusal(of: head) { return .refuse(refusal) }
     let keys = head.headers["Sec-WebSocket-Key"]
     guard keys.count == 1, Base64.decodedCount(keys[0]) == 16 else {
-      return bad("Sec-WebSocket-Key has to be given once and be 16 bytes in base 64.")
+      return .refuse(bad("Sec-WebSocket-Key has to be given once and be 16 bytes in base 64."))
     }
     guard let subprotocol = choose(head.headers, acceptance) else {
-      return bad("Sec-WebSocket-Protocol has to list tokens, each once.")
+      return .refuse(bad("Sec-WebSocket-Protocol has to list tokens, each once."))
     }
     if subprotocol.chosen == nil && acceptance.requiresSubprotocol {
-      return bad("None of the subprotocols offered is spoken here.")
+      return .refuse(bad("None of the subprotocols offered is spoken here."))
     }
     var headers: HTTPHeaders = [
       "Upgrade": "websocket", "Connection": "Upgrade",
@@ -39,7 +39,7 @@ package enum ServerHandshake {
     let fields = head.headers["Sec-WebSocket-Extensions"]
     if !fields.isEmpty {
       guard let offers = ExtensionOffer.parse(fields) else {
-        return bad("Sec-WebSocket-Extensions is malformed.")
+        return .refuse(bad("Sec-WebSocket-Extensions is malformed."))
       }
       if let compression,
         let (agreed, answer) = DeflateNegotiation.accept(offers, settings: compression)
@@ -59,43 +59,44 @@ package enum ServerHandshake {
 
   private static func refusal(of head: HTTPRequestHead) -> HTTPRefusal? {
     guard head.method == .GET else {
-      return HTTPRefusal(.methodNotAllowed, headers: ["Allow": "GET"])
+      return HTTPRefusal(
+        .methodNotAllowed, code: "methodNotAllowed", "A WebSocket handshake is a GET.",
+        headers: ["Allow": "GET"])
     }
     let upgrades = HTTPToken.list(head.headers["Upgrade"]).contains("websocket")
     let connects = HTTPToken.list(head.headers["Connection"]).contains("upgrade")
     guard upgrades && connects else {
-      return upgradeRequired("This is a WebSocket endpoint: ask for an upgrade.\n")
+      return upgradeRequired("This is a WebSocket endpoint: ask for an upgrade.")
     }
     guard head.version == .http1_1 else {
-      return HTTPRefusal(.badRequest, body: "A WebSocket handshake needs HTTP/1.1.\n")
+      return bad("A WebSocket handshake needs HTTP/1.1.")
     }
     guard head.headers["Host"].count == 1 else {
-      return HTTPRefusal(.badRequest, body: "Host has to be given once.\n")
+      return bad("Host has to be given once.")
     }
     let length = head.headers["Content-Length"]
     guard length.allSatisfy({ $0 == "0" }), !head.headers.contains(name: "Transfer-Encoding") else {
-      return HTTPRefusal(.badRequest, body: "A WebSocket handshake has no body.\n")
+      return bad("A WebSocket handshake has no body.")
     }
     let versions = head.headers["Sec-WebSocket-Version"]
     guard versions.count == 1 else {
-      return HTTPRefusal(
-        .badRequest, headers: ["Sec-WebSocket-Version": version],
-        body: "Sec-WebSocket-Version has to be given once.\n")
+      return bad(
+        "Sec-WebSocket-Version has to be given once.", ["Sec-WebSocket-Version": version])
     }
     guard versions[0] == version else {
-      return upgradeRequired("Only version 13 of WebSocket is spoken here.\n")
+      return upgradeRequired("Only version 13 of WebSocket is spoken here.")
     }
     return nil
   }
 
-  private static func upgradeRequired(_ body: String) -> HTTPRefusal {
+  private static func upgradeRequired(_ detail: String) -> HTTPRefusal {
     HTTPRefusal(
-      .upgradeRequired, headers: ["Upgrade": "websocket", "Sec-WebSocket-Version": version],
-      body: body)
+      .upgradeRequired, code: "upgradeRequired", detail,
+      headers: ["Upgrade": "websocket", "Sec-WebSocket-Version": version])
   }
 
-  private static func bad(_ text: String) -> Outcome {
-    .refuse(HTTPRefusal(.badRequest, body: text + "\n"))
+  private static func bad(_ detail: String, _ headers: HTTPHeaders = [:]) -> HTTPRefusal {
+    HTTPRefusal(.badRequest, code: "badHandshake", detail, headers: headers)
   }
 
   /// The client's favourite among what is spoken here; nil where the header is malformed. Empty list

@@ -38,36 +38,47 @@ package struct WebSocketAcceptance: Sendable {
   }
 }
 
-/// An HTTP response that ends a connection instead of upgrading it.
+/// Why a connection is answered with an HTTP error instead of being upgraded.
 package struct HTTPRefusal: Sendable, Equatable {
-  /// The status.
+  /// The status of the response.
   package var status: HTTPResponseStatus
-  /// Fields beside `Content-Length`, `Content-Type` (unless given) and `Connection`.
+  /// A stable word for programs: `badHandshake`, `upgradeRequired`, `methodNotAllowed`,
+  /// `headTooLarge`, `requestTimeout`, `overloaded` and `internal` here, others of whoever decides.
+  package var code: String
+  /// One sentence for people.
+  package var detail: String
+  /// Fields beside `Content-Length`, `Content-Type` and `Connection`.
   package var headers: HTTPHeaders
-  /// The body, plain text unless `headers` says otherwise.
-  package var body: String
 
-  /// A response; by default its body is the status in words.
-  package init(_ status: HTTPResponseStatus, headers: HTTPHeaders = [:], body: String? = nil) {
+  /// Makes a response's body of a refusal, and names its media type.
+  package typealias Body = @Sendable (HTTPRefusal) -> (type: String, text: String)
+
+  /// A refusal.
+  package init(
+    _ status: HTTPResponseStatus, code: String, _ detail: String, headers: HTTPHeaders = [:]
+  ) {
     self.status = status
+    self.code = code
+    self.detail = detail
     self.headers = headers
-    self.body = body ?? "\(status.code) \(status.reasonPhrase)\n"
   }
 
+  /// The sentence for people as plain text.
+  package static let plainText: Body = { ("text/plain; charset=utf-8", $0.detail + "\n") }
+
   /// The whole response.
-  var bytes: ByteBuffer {
+  func response(_ body: Body) -> ByteBuffer {
+    let (type, text) = body(self)
     var fields = headers
-    fields.replaceOrAdd(name: "Content-Length", value: "\(body.utf8.count)")
-    if !fields.contains(name: "Content-Type") {
-      fields.add(name: "Content-Type", value: "text/plain; charset=utf-8")
-    }
+    fields.replaceOrAdd(name: "Content-Length", value: "\(text.utf8.count)")
+    fields.replaceOrAdd(name: "Content-Type", value: type)
     if fields.contains(name: "Upgrade") {
       fields.replaceOrAdd(name: "Connection", value: "Upgrade, close")
     } else {
       fields.replaceOrAdd(name: "Connection", value: "close")
     }
     var buffer = HTTPHead.encode("HTTP/1.1 \(status.code) \(status.reasonPhrase)", fields)
-    buffer.writeString(body)
+    buffer.writeString(text)
     return buffer
   }
 }

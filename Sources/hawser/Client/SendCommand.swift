@@ -164,13 +164,13 @@ private struct DeviceSending {
   private func outcome(of id: String) async throws -> JSONValue {
     var line = ProgressLine()
     defer { line.clear() }
-    var seen = ""
+    var seen: String?
     while true {
-      let answer = try await client.send(
-        .GET, "/v1/commands/\(id)", [("wait", "20"), ("after", seen)])
+      let known = seen.map { [("after", $0)] } ?? []
+      let answer = try await client.send(.GET, "/v1/commands/\(id)", [("wait", "20")] + known)
       let state = answer["state"]?.string ?? ""
       if CommandPhase(rawValue: state)?.isFinal ?? true { return answer }
-      seen = answer["version"]?.string ?? ""
+      seen = answer["version"]?.string
       let progress = answer["progress"]
       let percent = progress?["percent"]?.number
       let bar = percent.map { " \(ProgressLine.bar($0 / 100)) \(Int($0)) %" } ?? ""

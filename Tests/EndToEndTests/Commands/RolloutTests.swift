@@ -118,7 +118,7 @@ extension EndToEndTests.Commands {
         #expect(problem.status == 409)
         let nobody = try await broker.send(
           "POST", "v1/rollouts", body: #"{"to": {"labels": {"site": "moon"}}, "name": "noop"}"#)
-        #expect(nobody.status == 400)
+        #expect(nobody.status == 422)
         let unfit = try await broker.send(
           "POST", "v1/rollouts", body: #"{"to": {"devices": ["*"]}, "name": "dance"}"#)
         #expect(unfit.status == 422)

@@ -84,9 +84,10 @@ struct ServerHandshakeTests {
       Issue.record("accepted")
       return
     }
-    #expect(method == HTTPRefusal(.methodNotAllowed, headers: ["Allow": "GET"]))
-    #expect(version.status == .badRequest)
-    #expect(subprotocol.status == .badRequest)
+    #expect(method.status == .methodNotAllowed && method.code == "methodNotAllowed")
+    #expect(method.headers.first(name: "Allow") == "GET")
+    #expect(version.status == .badRequest && version.code == "badHandshake")
+    #expect(subprotocol.status == .badRequest && subprotocol.code == "badHandshake")
   }
 
   private func answer(

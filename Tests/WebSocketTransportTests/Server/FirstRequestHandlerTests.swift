@@ -79,7 +79,8 @@ struct FirstRequestHandlerTests {
 
   @Test("A refusal is a whole response, and the connection ends")
   func refused() throws {
-    let refusal = HTTPRefusal(.unauthorized, headers: ["WWW-Authenticate": "Bearer"], body: "no\n")
+    let refusal = HTTPRefusal(
+      .unauthorized, code: "unauthenticated", "no", headers: ["WWW-Authenticate": "Bearer"])
     let test = try Port { _, channel in channel.eventLoop.makeSucceededFuture(.refuse(refusal)) }
     test.receive(Array(Self.handshake.utf8))
     let text = String(decoding: try test.sent(), as: UTF8.self)
