@@ -46,61 +46,6 @@ extension EndToEndTests {
       }
     }
 
-    @Test("Generated requests find REST as its OpenAPI document says")
-    func generatedRequests() async throws {
-      try await Workspace.use { workspace in
-        let broker = try await workspace.startBroker()
-        _ = try workspace.startAgent(device: "described", broker: broker.url)
-        try await waitUntil("readings") {
-          try await broker.readings(of: "load.1m", device: "described").isEmpty ? nil : true
-        }
-        let isSlow = ProcessInfo.processInfo.environment["HAWSER_SLOW_TESTS"] != nil
-        let run = try workspace.start(
-          "schemathesis",
-          program: try Checkout.python().deletingLastPathComponent().appending(
-            path: "schemathesis"),
-          [
-            "run", broker.url.appending(path: "openapi.json").absoluteString, "--checks", "all",
-            // Patterns in the document are for people: what fits none is a filter that finds nothing,
-            // and what fits all may still be no cursor that was ever given.
-            "--exclude-checks", "positive_data_acceptance,negative_data_rejection",
-            // Streams and held requests do not end by themselves; they have tests of their own.
-            "--exclude-path", "/v1/live/events", "--exclude-path-regex", "session",
-            "--max-examples", isSlow ? "60" : "3",
-            "--phases", isSlow ? "examples,coverage,fuzzing" : "examples,fuzzing",
-            "--seed", "7", "--no-color",
-            "--generation-database", "none", "--suppress-health-check", "all",
-          ])
-        let ending = try await run.end(within: .seconds(150))
-        #expect(ending == .exit(0), "\(run.transcript)")
-      }
-    }
-
-    @Test("The methods of every path are those of the document")
-    func methods() async throws {
-      struct Document: Decodable {
-        struct Anything: Decodable {}
-        var paths: [String: [String: Anything]]
-      }
-      try await Workspace.use { workspace in
-        let broker = try await workspace.startBroker()
-        let document = try await broker.json(Document.self, "openapi.json")
-        #expect(document.paths.count > 20)
-        for (path, operations) in document.paths {
-          let place = path.replacing(#/{[a-z]+}/#, with: "x")
-          var request = URLRequest(url: broker.url.appending(path: String(place.dropFirst())))
-          request.httpMethod = "TRACE"
-          let (_, response) = try await URLSession.shared.data(for: request)
-          let answer = try #require(response as? HTTPURLResponse)
-          #expect(answer.statusCode == 405, "\(path)")
-          let allowed = answer.value(forHTTPHeaderField: "Allow") ?? ""
-          let methods = Set(allowed.split(separator: ",").map { $0.filter { $0 != " " } })
-          let described = Set(operations.keys.map { $0.uppercased() }).subtracting(["PARAMETERS"])
-          #expect(methods.subtracting(["HEAD"]) == described, "\(path)")
-        }
-      }
-    }
-
     @Test("curl reads events, compressed, and goes on from the last one")
     func curl() async throws {
       try await Workspace.use { workspace in
@@ -213,7 +158,7 @@ extension EndToEndTests {
         let browser = try workspace.startPeer(
           "browser", script: "browser.py", [broker.url.absoluteString, "--evaluate", script])
         let found = try await browser.report("what both saw", of: Evaluated.self) { $0.evaluated }
-        #expect(found == ["true", "true", "true"])
+        #expect(found.count >= 3 && Set(found) == ["true"], "\(found)")
       }
     }
 
