@@ -1,4 +1,5 @@
 import BrokerCore
+import Synchronization
 import TelemetryModel
 import Testing
 
@@ -111,6 +112,29 @@ struct HistoryWalkTests {
     plan.groups = groups
     #expect(
       try await pages(plan, store, limit: 3).map(\.values) == readings.map { [$0.value] })
+  }
+
+  @Test("looks ahead over a long silence without reading at once what lies behind it")
+  func silence() async throws {
+    let largest = Mutex(0)
+    let count = 2_100
+    var store = MemoryStore(
+      readings: (0..<count).map {
+        Sample(series: SeriesID(1), time: start + .seconds($0), value: 1)
+      })
+    store.brought = { count in largest.withLock { $0 = max($0, count) } }
+    var groups = SeriesGroups(by: [])
+    groups.add(
+      Series(id: SeriesID(1), device: try DeviceID("d"), metric: try MetricName("m"), unit: nil),
+      labels: [:])
+    let plan = HistoryWalk.Plan(
+      series: [SeriesID(1)], groups: groups, from: .firstDate, to: .lastDate, resolution: .s1,
+      functions: [.sum], limitRows: 10_000)
+    var walk = HistoryWalk(plan, store: store)
+    var rows = 0
+    while !walk.isFinished { rows += try await walk.slice().count }
+    #expect(rows == count)
+    #expect(largest.withLock { $0 } <= HistoryWalk.sliceRows)
   }
 
   @Test("stops between two slices when its task is cancelled")

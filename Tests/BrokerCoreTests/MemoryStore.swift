@@ -6,6 +6,8 @@ import TelemetryModel
 struct MemoryStore: SampleStore {
   var readings: [Sample]
   var commit = CommitNumber(7)
+  /// Is told how many windows each call brought.
+  var brought: @Sendable (Int) -> Void = { _ in }
 
   func open() -> StoreContents {
     StoreContents(lastCommit: commit, series: [], devices: [])
@@ -57,10 +59,10 @@ struct MemoryStore: SampleStore {
           HistoryRow(series: series, time: $0.time, values: [$0.value], quality: $0.quality)
         }
       }
-      return windows(
+      return made(
         of: [series], resolution: request.resolution, from: request.from, to: request.to,
         withSketch: true
-      ).entries.map { entry in
+      ).map { entry in
         HistoryRow(
           series: series, time: entry.start,
           values: request.functions.map { entry.summary.value(of: $0) })
@@ -71,6 +73,15 @@ struct MemoryStore: SampleStore {
   func windows(
     of series: [SeriesID], resolution: Resolution, from: Timestamp, to: Timestamp, withSketch: Bool
   ) -> WindowStates {
+    let entries = made(
+      of: series, resolution: resolution, from: from, to: to, withSketch: withSketch)
+    brought(entries.count)
+    return WindowStates(commit: commit, entries: entries)
+  }
+
+  private func made(
+    of series: [SeriesID], resolution: Resolution, from: Timestamp, to: Timestamp, withSketch: Bool
+  ) -> [WindowStates.Entry] {
     var entries: [WindowStates.Entry] = []
     for series in series {
       let own = readings.filter { $0.series == series }
@@ -83,6 +94,6 @@ struct MemoryStore: SampleStore {
         entries.append(WindowStates.Entry(series: series, start: start, summary: summary))
       }
     }
-    return WindowStates(commit: commit, entries: entries)
+    return entries
   }
 }

@@ -130,6 +130,22 @@ struct SampleStoreContractTests {
     #expect(Set(tags).count == 3)
   }
 
+  @Test("A place that no page has ended at is no harm, nor is a limit without end")
+  func placesOfStrangers() async throws {
+    let store = try fixture.port()
+    _ = try await store.open()
+    try await store.commit(
+      fixture.batch(1, new: [try fixture.series(1, "temp")], [(0, 1.0), (100, 2.0)]))
+    for repeats in [0, 1, Int.max] {
+      for time in [Timestamp.distantPast, fixture.start, .distantFuture] {
+        let after = HistoryPosition(series: SeriesID(1), time: time, repeats: repeats)
+        var request = raw([1], limit: .max, after: after)
+        request.withTexts = true
+        #expect(try await store.history(request).rows.count <= 2)
+      }
+    }
+  }
+
   @Test("Texts stand among numbers by time, as of a commit, on pages of any length")
   func texts() async throws {
     let store = try fixture.port()

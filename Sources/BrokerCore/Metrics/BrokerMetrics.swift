@@ -1,5 +1,6 @@
 import DeviceProtocol
 package import Metrics
+import TelemetryModel
 
 /// Every metric of the broker, declared in one place; names carry their unit, labels come from
 /// closed sets only (never a device's name). Safe from any thread.
@@ -129,7 +130,9 @@ package final class BrokerMetrics: Sendable {
     samples.increment(by: assembly.batch.samples.count + assembly.batch.texts.count)
     refusedRecords.increment(by: assembly.refusals.reduce(0) { $0 + $1.refusal.count })
     gapPacks.increment(
-      by: assembly.batch.gaps.reduce(0) { $0 + Int(clamping: $1.range.to - $1.range.from + 1) })
+      by: assembly.batch.gaps.reduce(0) {
+        $0.addingSaturating(Int(clamping: $1.range.to - $1.range.from + 1))
+      })
   }
 }
 

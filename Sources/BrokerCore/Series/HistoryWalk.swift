@@ -55,6 +55,8 @@ package struct HistoryWalk: Sendable {
   static let callSeries = 256
   /// About the most windows that one call of the store brings.
   static let callWindows = 20_000
+  /// How many times longer than usual a look ahead over nothing may be: some decades of seconds.
+  static let longestStride: Int64 = 1 << 20
 
   private let store: any SampleStore
   private let plan: Plan
@@ -171,6 +173,14 @@ package struct HistoryWalk: Sendable {
     let start = position.map { $0.time + .microseconds(length) } ?? plan.from
     let (span, overflow) = (Int64(windows) * length).multipliedReportingOverflow(by: stride)
     let end = min(plan.to, start + .microseconds(overflow ? .max : span))
+    if stride > 1 {
+      // A long look ahead only finds out whether there is anything: read at once, it might be a year.
+      guard try await hasAny(group, from: start, to: end) else {
+        return passed(end, of: group, length: length)
+      }
+      stride = max(1, stride / 4)
+      return []
+    }
     var merged = GroupedWindows(groups)
     let batch = max(1, HistoryWalk.callWindows / windows)
     for first in Swift.stride(from: 0, to: group.members.count, by: batch) {
@@ -187,17 +197,45 @@ package struct HistoryWalk: Sendable {
         series: entry.series, time: entry.start,
         values: plan.functions.map { entry.summary.value(of: $0) })
     }
-    // Where nothing was measured, look further at once; where something was, as far as usual.
-    stride = rows.isEmpty ? min(stride * 2, 1 << 16) : 1
-    if end >= plan.to {
-      place += 1
-      position = nil
-      stride = 1
-      isFinished = place >= self.groups.count
-    } else {
+    if rows.isEmpty { return passed(end, of: group, length: length) }
+    goOn(at: end, of: group, length: length)
+    return rows
+  }
+
+  /// Nothing was measured up to a moment: looks further at once from there.
+  private mutating func passed(
+    _ end: Timestamp, of group: SeriesGroup, length: Int64
+  ) -> [HistoryRow] {
+    stride = min(stride * 2, HistoryWalk.longestStride)
+    goOn(at: end, of: group, length: length)
+    return []
+  }
+
+  private mutating func goOn(at end: Timestamp, of group: SeriesGroup, length: Int64) {
+    guard end >= plan.to else {
       position = HistoryPosition(
         series: group.id, time: end - .microseconds(length), repeats: 0)
+      return
     }
-    return rows
+    place += 1
+    position = nil
+    stride = 1
+    isFinished = place >= groups.count
+  }
+
+  /// Whether a group's devices have measured anything in a span.
+  private func hasAny(
+    _ group: SeriesGroup, from: Timestamp, to: Timestamp
+  ) async throws -> Bool {
+    for first in Swift.stride(from: 0, to: group.members.count, by: HistoryWalk.callSeries) {
+      try Task.checkCancellation()
+      let members = group.members[first..<min(first + HistoryWalk.callSeries, group.members.count)]
+      let page = try await store.history(
+        HistoryRequest(
+          series: Array(members), from: from, to: to, resolution: plan.resolution,
+          functions: [.count], limitRows: 1))
+      if !page.rows.isEmpty { return true }
+    }
+    return false
   }
 }

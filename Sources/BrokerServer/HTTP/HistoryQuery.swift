@@ -37,7 +37,7 @@ struct HistoryQuery {
     format = try HistoryFormat.chosen(parameters["format"], accept: accept)
     cursor = try parameters["cursor"].map(HistoryCursor.init)
     to = try parameters.time("to", now: now) ?? now
-    from = try parameters.time("from", now: now) ?? to - HistoryQuery.defaultSpan
+    from = try parameters.time("from", now: now) ?? (to - HistoryQuery.defaultSpan).clampedToDates
     guard from <= to else { throw .contradiction("from", "from is after to.") }
     // Relative times have moved since the first page; its span holds for all.
     if let cursor { (from, to) = (cursor.from, cursor.to) }

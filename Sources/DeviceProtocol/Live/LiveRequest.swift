@@ -139,7 +139,7 @@ package struct SubscribeParams: Hashable, Sendable {
   private static func since(_ fields: Fields, now: Timestamp) throws(ProtocolError) -> Since {
     switch fields.object["since"] {
     case nil, .null?: return .now
-    case .number(let seconds)?: return .time(Timestamp(seconds: seconds))
+    case .number(let seconds)?: return .time(Timestamp(seconds: seconds).clampedToDates)
     case .string(let text)?:
       return TimeText.parse(text, now: now).map { .time($0) } ?? .cursor(text)
     default:

@@ -6,7 +6,7 @@ package enum TimeText {
   /// a time before now (`-10m`; units `s m h d`, decimals allowed), not before the year 1; nil for
   /// anything else. Numbers are digits, with up to twenty more behind a point.
   package static func parse(_ text: String, now: Timestamp) -> Timestamp? {
-    relative(text, now: now) ?? seconds(text) ?? rfc3339(text)
+    (relative(text, now: now) ?? seconds(text) ?? rfc3339(text))?.clampedToDates
   }
 
   private static func relative(_ text: String, now: Timestamp) -> Timestamp? {

@@ -83,10 +83,3 @@ package struct QuantileSketch: Hashable, Sendable {
     return positive.index(ascendingRank: rank).map { SketchMapping.value(of: $0) }
   }
 }
-
-extension UInt64 {
-  func addingSaturating(_ other: UInt64) -> UInt64 {
-    let (sum, overflow) = addingReportingOverflow(other)
-    return overflow ? .max : sum
-  }
-}

@@ -1,10 +1,17 @@
 extension Timestamp {
+  /// The first moment that RFC 3339 can say: the beginning of the year 0.
+  package static let firstDate = Timestamp(microseconds: -62_167_219_200_000_000)
+  /// The last moment that RFC 3339 can say: the end of the year 9999.
+  package static let lastDate = Timestamp(microseconds: 253_402_300_799_999_999)
+
+  /// The nearest moment that RFC 3339 can say. What people ask for is held to it: nothing was measured
+  /// beyond.
+  package var clampedToDates: Timestamp { min(max(self, .firstDate), .lastDate) }
+
   /// Appends the moment in the form of RFC 3339, in UTC: `2026-01-31T12:00:00Z`, with as many
   /// decimals as it has, six at most. Years beyond 0…9999, which that form lacks, are clamped.
   package func writeRFC3339(into bytes: inout [UInt8]) {
-    let earliest: Int64 = -62_167_219_200_000_000
-    let latest: Int64 = 253_402_300_799_999_999
-    let clamped = min(max(microseconds, earliest), latest)
+    let clamped = clampedToDates.microseconds
     let seconds = Timestamp.floor(clamped, by: 1_000_000)
     let days = Timestamp.floor(seconds, by: 86_400)
     let (year, month, day) = Timestamp.civil(day: days)

@@ -68,7 +68,7 @@ struct SQLiteHistory {
     guard let last = rows.last else { return nil }
     var repeats = rows.reversed().prefix { $0.series == last.series && $0.time == last.time }.count
     if let after, repeats == rows.count, after.series == last.series, after.time == last.time {
-      repeats = repeats.addingReportingOverflow(after.repeats).partialValue
+      repeats = repeats.addingSaturating(after.repeats)
     }
     return HistoryPosition(series: last.series, time: last.time, repeats: repeats)
   }
