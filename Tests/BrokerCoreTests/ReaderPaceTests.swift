@@ -1,6 +1,7 @@
-import BrokerCore
 import TelemetryModel
 import Testing
+
+@testable import BrokerCore
 
 @Suite("Slow readers")
 struct ReaderPaceTests {
@@ -60,8 +61,55 @@ struct ReaderPaceTests {
     #expect(pace.next() == .goOn(feed, gap: nil, newest: true))
     #expect(pace.next() == .goOn(FeedID(2), gap: nil, newest: true))
     #expect(pace.next() == .tell([device]))
+    pace.fetched()
     #expect(pace.next() == .step(FeedID(3)))
+    pace.fetched()
     #expect(pace.next() == nil)
+  }
+
+  @Test("However much a reader asks for, one thing at a time is fetched for it")
+  func oneAtATime() throws {
+    var pace = ReaderPace()
+    let wanted = Subscription(
+      query: SeriesQuery(devices: nil, metrics: nil, labels: [:]), resolution: .s1,
+      functions: [.last])
+    var asked = 0
+    while pace.ask(.subscribe("\(asked)", wanted, .now)) { asked += 1 }
+    #expect(asked == ReaderPace.maxRequests)
+    pace.want(feed)
+    for request in 0..<asked {
+      #expect(pace.next() == .answer(.subscribe("\(request)", wanted, .now)))
+      #expect(pace.next() == nil)
+      // What its feeds say goes on all the same.
+      pace.miss(span(1, 2), amends: false, of: feed)
+      #expect(pace.next() == .goOn(feed, gap: nil, newest: true))
+      #expect(pace.next() == nil && !pace.isEmpty)
+      pace.fetched()
+    }
+    #expect(pace.next() == .step(feed))
+    #expect(pace.next() == nil && pace.isEmpty)
+  }
+
+  @Test("A reader that was left something out is not told that it has seen everything")
+  func place() {
+    var pace = ReaderPace()
+    let rows = HistoryRow(series: SeriesID(1), time: Timestamp(microseconds: 5), values: [1])
+    let after = Cursor(commit: CommitNumber(2), frontier: Timestamp(microseconds: 20))
+    let update = LiveEncoding.updates(
+      feed, rows: [rows], perMessage: 10, length: .seconds(1), before: after, after: after,
+      amends: false)[0]
+    let place = LiveEncoding.place(feed, after)
+    let series = LiveEncoding.series(feed, [])
+    // What it cannot take is left out, and its place with it.
+    #expect(pace.takes(place, of: feed, isReady: true) == true)
+    #expect(pace.takes(place, of: feed, isReady: false) == false)
+    #expect(pace.takes(update, of: feed, isReady: false) == false)
+    #expect(pace.takes(place, of: feed, isReady: true) == false)
+    // What rows mean is told in any case.
+    #expect(pace.takes(series, of: feed, isReady: false) == true)
+    #expect(pace.next() == .goOn(feed, gap: nil, newest: true))
+    #expect(pace.takes(place, of: feed, isReady: true) == true)
+    #expect(pace.takes(update, of: feed, isReady: true) == true)
   }
 
   @Test("A reader that has left a feed is told nothing of it")
@@ -83,6 +131,7 @@ struct ReaderPaceTests {
     while case .tell(let some) = pace.next() {
       #expect(some.count <= 100)
       told += some
+      pace.fetched()
     }
     #expect(told.count == 250 && Set(told) == Set(devices))
   }

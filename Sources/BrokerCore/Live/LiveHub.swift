@@ -209,25 +209,29 @@ package actor LiveHub {
   }
 
   /// Answers with every device, and from then on tells of their changes. Of a large fleet the first
-  /// thousand are in the answer, and the others follow as changes do.
+  /// thousand, or fewer where their labels are long, are in the answer, and the others follow as
+  /// changes do.
   package func watchDevices(_ reader: ReaderID, request: String) {
     guard outlet.isOpen(reader) else { return }
     deviceWatchers.insert(reader)
     outlet.watchDevices(reader)
     let devices = registry.all()
+    let first = LiveMessage.part(devices)
     outlet.send(
-      LiveMessage.devices(request, devices.prefix(1_000)) { [registry] in
-        registry.linkHistory(of: $0)
-      }, to: reader)
-    outlet.owe(reader, devices: devices.dropFirst(1_000).map(\.device))
+      LiveMessage.devices(request, first) { [registry] in registry.linkHistory(of: $0) },
+      to: reader)
+    outlet.owe(reader, devices: devices.dropFirst(first.count).map(\.device))
   }
 
   /// Tells a reader how devices are now, of whose changes it missed some.
   package func tell(_ reader: ReaderID, of devices: [DeviceID]) {
-    for device in devices {
-      guard let status = registry[device] else { continue }
-      outlet.send(LiveMessage.presence(status, registry.linkHistory(of: device)), to: reader)
+    let known = devices.compactMap { registry[$0] }
+    let first = LiveMessage.part(known)
+    for status in first {
+      outlet.send(
+        LiveMessage.presence(status, registry.linkHistory(of: status.device)), to: reader)
     }
+    outlet.owe(reader, devices: known.dropFirst(first.count).map(\.device))
   }
 
   /// Forgets a reader whose connection has ended.

@@ -5,7 +5,18 @@ package import TelemetryModel
 /// While the reader takes nothing, messages of feeds are left out, and it is only remembered from when
 /// on. When it takes something again, it is told what was left out and given the newest message of the
 /// feed: so it sees the newest windows, at the rate that it can take, and nothing is kept for it.
+///
+/// What is fetched for it alone is fetched one thing at a time, each when it can take it: so no more than
+/// one answer, or one step of history, waits for it beside what it has not taken yet, whatever it asks for.
 package struct ReaderPace: Sendable {
+  /// What a reader asks for whose answer may be long.
+  package enum Request: Hashable, Sendable {
+    /// A subscription, by the request's id.
+    case subscribe(String, Subscription, Since)
+    /// All devices, by the request's id.
+    case watchDevices(String)
+  }
+
   /// What to do next for a reader that can take something.
   package enum Action: Hashable, Sendable {
     /// Tell what was left out of a feed, if anything was beside the newest message, and send that, if it
@@ -17,6 +28,8 @@ package struct ReaderPace: Sendable {
     case tell([DeviceID])
     /// Tell of commands how they are.
     case tellCommands([String])
+    /// Answer a request.
+    case answer(Request)
   }
 
   fileprivate struct Missed {
@@ -30,22 +43,39 @@ package struct ReaderPace: Sendable {
   private static let toldAtOnce = 100
   /// Of how many commands news may be missed: nothing of them may be forgotten.
   package static let mostCommands = 10_000
+  /// How many requests may wait.
+  package static let maxRequests = 64
 
   private var missed: [FeedID: Missed] = [:]
   private var steps: [FeedID] = []
   private var devices: Set<DeviceID> = []
   private var commands: Set<String> = []
+  private var requests: [Request] = []
+  private var isFetching = false
 
   /// Nothing was missed yet.
   package init() {}
 
   /// Whether there is nothing to be done once the reader can take more.
   package var isEmpty: Bool {
-    missed.isEmpty && steps.isEmpty && devices.isEmpty && commands.isEmpty
+    missed.isEmpty && steps.isEmpty && devices.isEmpty && commands.isEmpty && requests.isEmpty
   }
 
   /// Whether something was left out of a feed that the reader has not been told of.
   package func isBehind(_ feed: FeedID) -> Bool { !missed.isEmpty && missed[feed] != nil }
+
+  /// Whether a feed's message is to be sent now; what is not is left out. `isReady` says whether the
+  /// reader can take something.
+  package mutating func takes(_ message: LiveMessage, of feed: FeedID, isReady: Bool) -> Bool {
+    guard !isReady || isBehind(feed) else { return true }
+    if let span = message.span {
+      miss(span, amends: message.amends, of: feed)
+      return false
+    }
+    // Where the reader would be that had read everything it has not. Everything else without rows is
+    // rare, and rows make no sense without it.
+    return message.cursor == nil
+  }
 
   /// A message with rows is left out.
   package mutating func miss(_ span: LiveMessage.Span, amends: Bool, of feed: FeedID) {
@@ -64,6 +94,16 @@ package struct ReaderPace: Sendable {
     if !steps.contains(feed) { steps.append(feed) }
   }
 
+  /// A request is to be answered when the reader can take it; false where too many wait already.
+  package mutating func ask(_ request: Request) -> Bool {
+    guard requests.count < ReaderPace.maxRequests else { return false }
+    requests.append(request)
+    return true
+  }
+
+  /// What ``next()`` had fetched is with the reader.
+  package mutating func fetched() { isFetching = false }
+
   /// Messages about devices are left out.
   package mutating func miss(_ devices: some Sequence<DeviceID>) { self.devices.formUnion(devices) }
 
@@ -80,7 +120,7 @@ package struct ReaderPace: Sendable {
     steps.removeAll { $0 == feed }
   }
 
-  /// What comes next; nil where nothing is left to do.
+  /// What comes next; nil where nothing is left to do, or before something was ``fetched()``.
   package mutating func next() -> Action? {
     // The feed that is furthest behind; so none is forgotten for the sake of another.
     if let feed = missed.min(by: { $0.value.start < $1.value.start })?.key,
@@ -88,6 +128,8 @@ package struct ReaderPace: Sendable {
     {
       return .goOn(feed, gap: entry.span, newest: entry.newest != nil)
     }
+    guard !isFetching, !isEmpty else { return nil }
+    isFetching = true
     if !devices.isEmpty {
       let some = devices.sorted().prefix(ReaderPace.toldAtOnce)
       devices.subtract(some)
@@ -99,7 +141,7 @@ package struct ReaderPace: Sendable {
       commands.subtract(some)
       return .tellCommands(Array(some))
     }
-    return steps.isEmpty ? nil : .step(steps.removeFirst())
+    return requests.isEmpty ? .step(steps.removeFirst()) : .answer(requests.removeFirst())
   }
 }
 

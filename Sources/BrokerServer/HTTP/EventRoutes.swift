@@ -70,21 +70,17 @@ struct EventRoutes {
   ) async throws -> EventStreamRemote {
     let links = links
     let retry = LiveReaders.returnAfter()
-    let (stream, reader) = try await channel.eventLoop.submit {
+    return try await channel.eventLoop.submit {
       let stream = EventStream(
         services: links, channel: channel, coding: wanted.coding, chunks: chunks)
-      let reader = stream.open(retry: retry)
-      return (EventStreamRemote(stream, on: channel.eventLoop), reader)
+      if stream.open(retry: retry) {
+        if wanted.watchesDevices { _ = stream.ask(.watchDevices(EventRoutes.devices)) }
+        if let subscription = wanted.subscription {
+          _ = stream.ask(.subscribe(EventRoutes.subscription, subscription, wanted.since))
+        }
+      }
+      return EventStreamRemote(stream, on: channel.eventLoop)
     }.get()
-    guard let reader else { return stream }
-    let hub = links.hub
-    Task {
-      if wanted.watchesDevices { await hub.watchDevices(reader, request: EventRoutes.devices) }
-      guard let subscription = wanted.subscription else { return }
-      await hub.subscribe(
-        subscription, since: wanted.since, request: EventRoutes.subscription, reader: reader)
-    }
-    return stream
   }
 
   /// What stands for ids of requests, which streams have not.

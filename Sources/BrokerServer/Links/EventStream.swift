@@ -44,18 +44,18 @@ final class EventStream: PacedReader {
   }
 
   /// Begins: the head of the coding, and how soon to come back after an interruption. Ends at once
-  /// where the broker stops; then there is no reader.
-  func open(retry: Duration) -> ReaderID? {
+  /// where the broker stops, and is false then.
+  func open(retry: Duration) -> Bool {
     channel.limitSendBuffer()
     reader = services.readers.add(self, on: channel.eventLoop)
     write(ByteBuffer(bytes: coding.head))
     send(StreamEvent(Array("retry: \(retry.wholeMicroseconds / 1_000)\n\n".utf8)))
     guard reader != nil else {
       close(code: 1012, reason: "the broker is restarting")
-      return nil
+      return false
     }
     resources.wheel.set(heartbeatTimer, at: channel.eventLoop.now + EventStream.heartbeat)
-    return reader
+    return true
   }
 
   /// The request is over.

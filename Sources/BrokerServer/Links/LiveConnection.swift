@@ -108,7 +108,7 @@ final class LiveConnection: WebSocketDelegate, PacedReader {
     let hub = services.hub
     switch request {
     case .subscribe(let id, let wanted):
-      subscribe(id, wanted, reader)
+      subscribe(id, wanted)
     case .unsubscribe(let id, let name):
       let readers = services.readers
       Task {
@@ -122,7 +122,7 @@ final class LiveConnection: WebSocketDelegate, PacedReader {
           to: reader)
       }
     case .watchDevices(let id):
-      Task { await hub.watchDevices(reader, request: id) }
+      ask(.watchDevices(id), id)
     case .command(let id, let call):
       let address = connection?.channel?.remoteAddress?.ipAddress
       carryOut(id, call, for: reader, as: CommandDesk.actor(at: address))
@@ -139,14 +139,22 @@ final class LiveConnection: WebSocketDelegate, PacedReader {
     }
   }
 
-  private func subscribe(_ id: String, _ wanted: SubscribeParams, _ reader: ReaderID) {
+  private func subscribe(_ id: String, _ wanted: SubscribeParams) {
     do {
       let (subscription, since) = try Subscription.wanted(wanted)
-      let hub = services.hub
-      Task { await hub.subscribe(subscription, since: since, request: id, reader: reader) }
+      ask(.subscribe(id, subscription, since), id)
     } catch {
       refuse(id, error)
     }
+  }
+
+  private func ask(_ request: ReaderPace.Request, _ id: String) {
+    guard !ask(request) else { return }
+    refuse(
+      id,
+      RPCError(
+        .limitExceeded, "too many requests wait until their answers can be taken",
+        limit: Double(ReaderPace.maxRequests)))
   }
 
   private func refuse(_ id: String, _ error: RPCError) {

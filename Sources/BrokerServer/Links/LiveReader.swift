@@ -21,8 +21,8 @@ protocol LiveReader: AnyObject {
   func left(_ feed: FeedID)
   /// As if messages about these devices had been left out.
   func owe(_ devices: [DeviceID])
-  /// Something may wait that the reader can take.
-  func nudge()
+  /// What was fetched for the reader alone is on its way.
+  func fetched()
   /// The broker closes it.
   func close(code: UInt16, reason: String)
 }
@@ -41,11 +41,7 @@ protocol PacedReader: LiveReader {
 
 extension PacedReader {
   func deliver(_ message: SharedMessage, of feed: FeedID) {
-    // What has no rows is rare, and rows make no sense without it.
-    if let span = message.message.span, pace.isBehind(feed) || !isReady {
-      pace.miss(span, amends: message.message.amends, of: feed)
-      return goOn()
-    }
+    guard pace.takes(message.message, of: feed, isReady: isReady) else { return goOn() }
     send(message)
   }
 
@@ -76,36 +72,50 @@ extension PacedReader {
 
   func left(_ feed: FeedID) { pace.leave(feed) }
 
-  func nudge() { goOn() }
+  func fetched() {
+    pace.fetched()
+    goOn()
+  }
+
+  /// Has a request answered when the reader can take it; false where too many wait already.
+  func ask(_ request: ReaderPace.Request) -> Bool {
+    guard pace.ask(request) else { return false }
+    goOn()
+    return true
+  }
 
   /// Does what waits, for as long as the reader takes it.
   func goOn() {
     guard let reader else { return }
-    let hub = services.hub
     while isReady, let action = pace.next() {
       switch action {
       case .goOn(let feed, let gap, let newest):
         if let gap { deliver(LiveMessage.slowReader(feed, gap)) }
         if newest, let message = services.readers.newest(of: feed, for: reader) { send(message) }
       case .step(let feed):
-        Task { await hub.goOn(reader, feed: feed) }
+        fetch { await $0.goOn(reader, feed: feed) }
       case .tell(let devices):
-        let readers = services.readers
-        // The rest is told once these are on their way.
-        Task {
-          await hub.tell(reader, of: devices)
-          readers.nudge(reader)
-        }
-        return
+        fetch { await $0.tell(reader, of: devices) }
       case .tellCommands(let commands):
         let (readers, desk) = (services.readers, services.commands)
-        Task {
+        fetch { _ in
           let left = await desk?.tell(reader, of: commands) ?? []
           readers.owe(reader, commands: left)
-          readers.nudge(reader)
         }
-        return
+      case .answer(.watchDevices(let id)):
+        fetch { await $0.watchDevices(reader, request: id) }
+      case .answer(.subscribe(let id, let subscription, let since)):
+        fetch { await $0.subscribe(subscription, since: since, request: id, reader: reader) }
       }
+    }
+  }
+
+  private func fetch(_ body: @escaping @Sendable (LiveHub) async -> Void) {
+    guard let reader else { return }
+    let (hub, readers) = (services.hub, services.readers)
+    Task {
+      await body(hub)
+      readers.fetched(reader)
     }
   }
 }

@@ -152,9 +152,9 @@ package final class LiveReaders: LiveOutlet {
     with(reader) { $0.owe(devices) }
   }
 
-  /// Has a reader go on with what waits for it; from any thread.
-  func nudge(_ reader: ReaderID) {
-    with(reader) { $0.nudge() }
+  /// What was fetched for a reader was given to it; from any thread.
+  func fetched(_ reader: ReaderID) {
+    with(reader) { $0.fetched() }
   }
 
   private func with(_ reader: ReaderID, _ body: @escaping @Sendable (any LiveReader) -> Void) {
