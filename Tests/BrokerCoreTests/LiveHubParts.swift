@@ -235,6 +235,8 @@ final class RecordingOutlet: LiveOutlet {
     }
   }
 
+  func sendAway(_ reader: ReaderID) { close(reader) }
+
   func watchDevices(_ reader: ReaderID) { state.withLock { _ = $0.watchers.insert(reader) } }
 
   func announce(_ message: LiveMessage, about device: DeviceID) {

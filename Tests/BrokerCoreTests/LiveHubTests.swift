@@ -172,6 +172,35 @@ struct LiveHubTests {
     #expect(try subscription([], nil) != subscription(nil, nil), "none is not all")
   }
 
+  @Test("Where commits were dropped on their way readers are sent away, and come back to all of it")
+  func fellBehind() async throws {
+    let stage = try Stage(at: start)
+    let windows = Subscription(query: SeriesQuery(), resolution: .s1, functions: [.last])
+    try await stage.commit("d1", "m", [(start, 1)])
+    let readers = [await stage.subscribe(raw), await stage.subscribe(windows)]
+    try await stage.commit("d1", "m", [(start + .seconds(1), 2)])
+    await stage.pass(.seconds(3))
+    let series = try #require(stage.store.samples().first?.series)
+    for (number, isLost) in [(3, true), (4, true), (5, false)] {
+      try await stage.commit(isLost: isLost) { batch in
+        batch.samples = [
+          Sample(series: series, time: start + .seconds(number - 1), value: Double(number))
+        ]
+      }
+    }
+    #expect(readers.allSatisfy { !stage.outlet.isOpen($0) })
+    #expect(await stage.hub.counts == (feeds: 0, readers: 0))
+    #expect(await stage.hub.tables.isEmpty)
+    for (reader, subscription) in zip(readers, [raw, windows]) {
+      let text = try #require(stage.told(reader).last?.content["cursor"]?.string)
+      let cursor = try #require(Cursor(text))
+      let again = await stage.subscribe(subscription, since: .cursor(cursor))
+      await stage.pass(.seconds(4))
+      #expect(stage.rows(reader).compactMap(\.last).last == 2)
+      #expect(stage.rows(again).compactMap(\.last) == [3, 4, 5])
+    }
+  }
+
   @Test("A reader that went away before its subscription was taken up leaves nothing behind")
   func goneBefore() async throws {
     let stage = try Stage(at: start)

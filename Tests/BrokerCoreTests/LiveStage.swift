@@ -60,7 +60,10 @@ final class LiveStage: Sendable {
     }
   }
 
-  func commit(_ fill: (inout CommittedBatch) throws -> Void) async throws {
+  /// `isLost`: so much waited for the hub that it was dropped.
+  func commit(
+    isLost: Bool = false, _ fill: (inout CommittedBatch) throws -> Void
+  ) async throws {
     let number = commits.withLock { number in
       number += 1
       return number
@@ -69,7 +72,11 @@ final class LiveStage: Sendable {
       commit: CommitNumber(number), samples: [], newSeries: [], gaps: [])
     try fill(&batch)
     store.append(batch)
-    await hub.committed(batch)
+    if isLost {
+      await hub.fellBehind(at: batch.commit)
+    } else {
+      await hub.committed(batch)
+    }
   }
 
   func subscribe(_ subscription: Subscription, since: Since = .now) async -> ReaderID {

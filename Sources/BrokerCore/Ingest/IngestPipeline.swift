@@ -39,7 +39,7 @@ package actor IngestPipeline {
   private let metrics: BrokerMetrics
   private let logger: Logger
   private let now: @Sendable () -> Timestamp
-  private let committed: @Sendable (CommittedBatch) async -> Void
+  private let committed: @Sendable (CommittedBatch) -> Void
   private let health: StoreHealth
   private nonisolated let queue: IngestQueue
   private var lastCommit: CommitNumber
@@ -48,12 +48,13 @@ package actor IngestPipeline {
   private var stored: [DeviceID: Spool] = [:]
 
   /// Takes up a store that was opened and has `lastCommit` as its newest commit. `now` is the wall
-  /// clock; `committed` is told of every batch after its commit and before its acks, in order.
+  /// clock; `committed` is told of every batch after its commit and before its acks, in order. Acks
+  /// wait for it, so it has to return at once.
   package init(
     store: any SampleStore, lastCommit: CommitNumber, catalog: SeriesCatalog,
     registry: DeviceRegistry, health: StoreHealth, configuration: Configuration,
     metrics: BrokerMetrics, logger: Logger, now: @escaping @Sendable () -> Timestamp,
-    committed: @escaping @Sendable (CommittedBatch) async -> Void
+    committed: @escaping @Sendable (CommittedBatch) -> Void
   ) {
     self.store = store
     self.lastCommit = lastCommit
@@ -153,7 +154,7 @@ package actor IngestPipeline {
       stored[packs.device] = Spool(epoch: packs.epoch, ranges: packs.ranges)
     }
     metrics.committed(assembly, took: began.duration(to: .now))
-    await committed(
+    committed(
       CommittedBatch(
         commit: lastCommit, samples: assembly.batch.samples, texts: assembly.batch.texts,
         newSeries: assembly.batch.newSeries, gaps: assembly.batch.gaps))

@@ -98,6 +98,20 @@ package actor LiveHub {
     sayGaps(batch.gaps)
   }
 
+  /// Takes note that batches up to a commit were dropped on their way here. Every reader is sent away,
+  /// and comes back with its cursor: what it missed is in the store.
+  package func fellBehind(at commit: CommitNumber) {
+    lastCommit = commit
+    guard !feedsByReader.isEmpty else { return }
+    logger.warning(
+      "Live feeds cannot keep up: their readers are sent away",
+      metadata: ["readers": "\(feedsByReader.count)", "feeds": "\(feeds.count)"])
+    for (reader, feeds) in feedsByReader {
+      outlet.sendAway(reader)
+      for id in feeds { leave(reader, id) }
+    }
+  }
+
   /// Whether a feed before this one in the list has the same table.
   private func wasCounted(_ key: TableKey, by id: FeedID, among list: [FeedID]) -> Bool {
     for other in list {

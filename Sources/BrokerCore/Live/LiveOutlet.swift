@@ -54,6 +54,9 @@ package protocol LiveOutlet: Sendable {
   /// When a reader can take more, ``LiveHub/goOn(_:feed:)`` is to be called, once.
   func askWhenReady(_ reader: ReaderID, feed: FeedID)
 
+  /// Closes a reader's connection, because the broker is too busy (1013).
+  func sendAway(_ reader: ReaderID)
+
   /// From now on a reader gets what is announced of devices.
   func watchDevices(_ reader: ReaderID)
 

@@ -1,4 +1,5 @@
 package import BrokerCore
+import DeviceProtocol
 package import NIOCore
 import Synchronization
 package import TelemetryModel
@@ -107,6 +108,12 @@ package final class LiveReaders: LiveOutlet {
   /// Has a feed's history read on when a reader can take it; from any thread.
   package func askWhenReady(_ reader: ReaderID, feed: FeedID) {
     with(reader) { $0.askWhenReady(feed) }
+  }
+
+  /// Closes a reader with 1013; from any thread.
+  package func sendAway(_ reader: ReaderID) {
+    let reason = CloseReason.overloaded
+    with(reader) { $0.close(code: reason.code, reason: reason.text) }
   }
 
   /// From now on a reader gets what is announced of devices; from any thread.

@@ -89,17 +89,23 @@ package struct Broker: Service {
       tasks.addTask { await pipeline.run() }
       tasks.addTask { await parts.commands.run() }
       tasks.addTask {
-        for await status in parts.presence {
-          if status.isForgotten { parts.commands.forgotten(status.device) }
-          await parts.hub.deviceChanged(status)
+        for await notice in parts.notices {
+          switch notice {
+          case .status(let status):
+            if status.isForgotten { parts.commands.forgotten(status.device) }
+            await parts.hub.deviceChanged(status)
+          case .announcement(let message): await parts.hub.announce(message)
+          }
         }
       }
+      tasks.addTask { await parts.relay.run(telling: parts.hub) }
       tasks.addTask {
         // However the server ends, also when it cannot listen at all, the others end with it.
         defer {
           pipeline.stop()
           parts.commands.stop()
-          parts.presenceEnds()
+          parts.noticesEnd()
+          parts.relay.stop()
         }
         try await serve(application, until: { await drain(parts) }, cutting: connections)
       }

@@ -4,6 +4,14 @@ import Logging
 import NIOCore
 import TelemetryModel
 
+/// Something that those who watch devices are to be told.
+enum DeviceNotice: Sendable {
+  /// A device has come, gone or changed.
+  case status(DeviceStatus)
+  /// Something else about one.
+  case announcement(LiveMessage)
+}
+
 /// The broker's working parts, wired to each other.
 struct BrokerParts: Sendable {
   static let version = Software(name: "hawser", version: BrokerVersion.text)
@@ -13,6 +21,7 @@ struct BrokerParts: Sendable {
   let registry: DeviceRegistry
   let readers: LiveReaders
   let hub: LiveHub
+  let relay: CommitRelay
   let pipeline: IngestPipeline
   let commands: CommandDesk
   let health: StoreHealth
@@ -22,9 +31,9 @@ struct BrokerParts: Sendable {
   let admission: AdmissionDesk
   let loops: [any EventLoop]
   let maxConnections: Int
-  /// Changes of presence on their way from the loops to the hub.
-  let presence: AsyncStream<DeviceStatus>
-  let presenceEnds: @Sendable () -> Void
+  /// What is told of devices, on its way to the hub, which nobody waits for.
+  let notices: AsyncStream<DeviceNotice>
+  let noticesEnd: @Sendable () -> Void
   let now: @Sendable () -> Timestamp
 
   init(
@@ -41,21 +50,23 @@ struct BrokerParts: Sendable {
     metrics = BrokerMetrics(factory: prometheus)
     health = StoreHealth()
     catalog = SeriesCatalog(contents.series)
-    let (presence, changes) = AsyncStream<DeviceStatus>.makeStream()
-    self.presence = presence
-    presenceEnds = { changes.finish() }
+    let (notices, noticed) = AsyncStream<DeviceNotice>.makeStream()
+    self.notices = notices
+    noticesEnd = { noticed.finish() }
     registry = DeviceRegistry(contents.devices, lastReceived: contents.lastReceived) {
-      changes.yield($0)
+      noticed.yield(.status($0))
     }
     readers = LiveReaders(loops: loops)
     let hub = LiveHub(
       store: store, lastCommit: contents.lastCommit, runs: contents.runs, catalog: catalog,
       registry: registry, outlet: readers, logger: logger, now: now)
     self.hub = hub
+    let relay = CommitRelay()
+    self.relay = relay
     pipeline = IngestPipeline(
       store: store, lastCommit: contents.lastCommit, catalog: catalog, registry: registry,
       health: health, configuration: configuration.ingest, metrics: metrics, logger: logger,
-      now: now, committed: { await hub.committed($0) })
+      now: now, committed: { relay.add($0) })
     let (began, beganWall) = (ContinuousClock.now, now())
     let steady: @Sendable () -> Timestamp = { beganWall + began.duration(to: .now) }
     let (pipeline, health, metrics) = (pipeline, health, metrics)
@@ -69,7 +80,8 @@ struct BrokerParts: Sendable {
       }, now: steady, refused: { metrics.linkRefused($0) })
     let desk = CommandDesk(
       store: store, contents: commands, rollouts: rollouts, registry: registry,
-      tellReader: { [readers] in readers.send($0, to: $1) }, announce: { await hub.announce($0) },
+      tellReader: { [readers] in readers.send($0, to: $1) },
+      announce: { noticed.yield(.announcement($0)) },
       policy: configuration.commands, logger: logger,
       now: steady)
     self.commands = desk

@@ -30,25 +30,30 @@ struct Ingest {
     }
   }
 
-  /// What a live feed of every series at one second has to do.
-  private actor Feed {
-    private var windows: [TumblingWindows] = []
-    private(set) var closed = 0
+  /// What a live feed of every series at one second has to do, beside the acks.
+  private final class Feed: Sendable {
+    private let state = Mutex((windows: [TumblingWindows](), closed: 0))
+
+    var closed: Int { state.withLock { $0.closed } }
 
     func take(_ batch: CommittedBatch) {
-      var newest = Timestamp.distantPast
-      for sample in batch.samples {
-        // Numbers are 1, 2, 3…
-        let place = Int(sample.series.number) - 1
-        while windows.count <= place { windows.append(TumblingWindows(.s1, withSketch: true)) }
-        windows[place].add(sample.value, at: sample.time)
-        if sample.time > newest { newest = sample.time }
-      }
       guard !batch.samples.isEmpty else { return }
-      for place in windows.indices {
-        windows[place].close(endingBy: newest - .seconds(1))
-        closed += windows[place].takeChanges().count
-        windows[place].release(startingBefore: newest - .seconds(2))
+      state.withLock { state in
+        var newest = Timestamp.distantPast
+        for sample in batch.samples {
+          // Numbers are 1, 2, 3…
+          let place = Int(sample.series.number) - 1
+          while state.windows.count <= place {
+            state.windows.append(TumblingWindows(.s1, withSketch: true))
+          }
+          state.windows[place].add(sample.value, at: sample.time)
+          if sample.time > newest { newest = sample.time }
+        }
+        for place in state.windows.indices {
+          state.windows[place].close(endingBy: newest - .seconds(1))
+          state.closed += state.windows[place].takeChanges().count
+          state.windows[place].release(startingBefore: newest - .seconds(2))
+        }
       }
     }
   }
@@ -84,7 +89,7 @@ struct Ingest {
       registry: DeviceRegistry(), health: StoreHealth(), configuration: .init(),
       metrics: BrokerMetrics(factory: NOOPMetricsHandler.instance),
       logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }, now: now,
-      committed: { if withFeed { await feed.take($0) } })
+      committed: { if withFeed { feed.take($0) } })
     let running = Task { await pipeline.run() }
     let origins = (0..<Ingest.fleet().devices).map { _ in Origin() }
     let cpu = Measures.processSeconds()
@@ -102,7 +107,7 @@ struct Ingest {
     print(
       String(
         format: "  acked: %.2f M readings/CPU s (%.2f CPU s, %.2f s); %d windows in a live feed",
-        Double(stored) / spent / 1e6, spent, seconds, await feed.closed))
+        Double(stored) / spent / 1e6, spent, seconds, feed.closed))
     guard let folder, let sqlite else { return }
     print("  on disk when acked: \(perReading(folder, stored)) bytes a reading")
     let folding = ContinuousClock.now
