@@ -227,6 +227,29 @@ struct LiveHubTests {
       errors.compactMap { $0.content["data"]?["code"]?.string } == ["conflict", "limitExceeded"])
   }
 
+  @Test("All subscriptions of one connection together have so many series at the most")
+  func seriesOfReader() async throws {
+    var limits = LiveLimits()
+    limits.seriesOfReader = 5
+    let stage = try Stage(at: start, limits: limits)
+    for metric in ["a", "b"] { try await stage.commit("d1", metric, [(start, 1)]) }
+    let reader = await stage.subscribe(raw)
+    func subscribe(_ resolution: Resolution) async {
+      await stage.hub.subscribe(
+        Subscription(query: SeriesQuery(), resolution: resolution, functions: [.last]),
+        since: .now, request: "x", reader: reader)
+    }
+    await subscribe(.s1)
+    // Two and two are there; of what is refused nothing stays.
+    await subscribe(.s10)
+    let refusals = stage.told(reader).filter { $0.method == "error" }
+    #expect(refusals.map { $0.content["data"]?["code"]?.string } == ["limitExceeded"])
+    #expect(refusals.first?.content["data"]?["limit"]?.number == 5)
+    #expect(await stage.hub.counts == (feeds: 2, readers: 2))
+    let other = await stage.subscribe(raw)
+    #expect(stage.told(other).allSatisfy { $0.method != "error" })
+  }
+
   @Test("Those who watch devices are told of all, and of every change, with the quality of links")
   func devices() async throws {
     let stage = try Stage(at: start)

@@ -172,6 +172,14 @@ package actor LiveHub {
         request, reader,
         RPCError(.conflict, "this is subscribed to already", field: "params.query"))
     }
+    guard series(of: reader) + (feeds[id]?.members.count ?? 0) <= limits.seriesOfReader else {
+      dropIfUnused(id)
+      return refuse(
+        request, reader,
+        RPCError(
+          .limitExceeded, "more series than the subscriptions of one connection get together",
+          field: "params.query", limit: Double(limits.seriesOfReader)))
+    }
     feedsByReader[reader, default: []].insert(id)
     let number = enter(reader, id)
     do {
@@ -186,6 +194,11 @@ package actor LiveHub {
       return refuse(request, reader, RPCError(.busy, "the store cannot be read at the moment"))
     }
     await goOn(reader, feed: id)
+  }
+
+  /// How many series a reader's subscriptions have, each counted for every subscription.
+  private func series(of reader: ReaderID) -> Int {
+    (feedsByReader[reader] ?? []).reduce(0) { $0 + (feeds[$1]?.members.count ?? 0) }
   }
 
   /// Makes a reader one that joins a feed; returns the number that tells this from other times. It is

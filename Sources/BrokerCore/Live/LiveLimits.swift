@@ -19,6 +19,8 @@ package struct LiveLimits: Sendable {
   package var joiningBytes = 1 << 20
   /// The most series of one subscription.
   package var series = 10_000
+  /// The most series that the subscriptions of one reader may have together.
+  package var seriesOfReader = 100_000
   /// The most series that all subscriptions may have together, each counted for every feed.
   package var seriesOfAllFeeds = 2_000_000
   /// The most subscriptions of one reader.
