@@ -64,25 +64,21 @@ package struct JSONReader: Sendable {
     return key
   }
 
-  /// Takes a comma, a key of one letter and the colon, where they stand together without whitespace
-  /// and eight more bytes follow; `untakeLetterKey` gives them back. Nil, and nothing is taken, for
-  /// everything else: `nextKey` then says what it is.
+  /// Takes `,"x":`, a member's beginning with a key of one letter, and tells the letter; `mark` is the
+  /// comma, or the `{` of an object that was not entered yet. Nil, and nothing is taken, for everything
+  /// else, also where there is whitespace or the message ends: `nextKey` then says what it is.
   @inline(__always)
-  mutating func takeLetterKey(_ bytes: Span<UInt8>, first: Bool) -> UInt8? {
-    let isAtBrace = position > 0 && first
-    let start = isAtBrace ? position &- 1 : position
+  mutating func takeLetterKey(_ bytes: Span<UInt8>, after mark: UInt8) -> UInt8? {
+    let start = position
     guard bytes.count &- start >= 8 else { return nil }
-    // `,"n":` behind a member, `{"n":` as the first.
     let five = word(bytes, at: start) & 0xFF_FFFF_FFFF
-    let mark = UInt64(isAtBrace ? UInt8(ascii: "{") : UInt8(ascii: ","))
-    guard five & 0xFF_FF00_FFFF == 0x3A_2200_2200 | mark else { return nil }
-    position = start &+ 5
+    guard five & 0xFF_FF00_FFFF == 0x3A_2200_2200 | UInt64(mark) else { return nil }
+    position = start &+ JSONReader.letterKeyBytes
     return UInt8(truncatingIfNeeded: five &>> 16)
   }
 
-  /// Gives back what `takeLetterKey` has just taken.
-  @inline(__always)
-  mutating func untakeLetterKey(first: Bool) { position &-= first ? 4 : 5 }
+  /// How many bytes `takeLetterKey` takes.
+  static let letterKeyBytes = 5
 
   /// Takes the `[` of an array.
   @inline(__always)

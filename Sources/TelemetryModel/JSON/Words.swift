@@ -4,17 +4,27 @@ func word(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
   UInt64(littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
 }
 
+/// Eight bytes from `offset` on, the first the lowest, zeros behind the last there is; `offset` must
+/// not be beyond the end.
+@inline(__always)
+func paddedWord(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
+  bytes.count &- offset >= 8 ? word(bytes, at: offset) : lastWord(bytes, at: offset)
+}
+
 /// Up to eight bytes from `offset` on, the first the lowest, zeros behind them; `count` must be 0…8
-/// and the bytes there. Where more bytes follow, as in a message, one load takes them all.
+/// and the bytes there.
 @inline(__always)
 func word(_ bytes: Span<UInt8>, at offset: Int, count: Int) -> UInt64 {
-  if bytes.count &- offset >= 8 {
-    let all = word(bytes, at: offset)
-    return count >= 8 ? all : all & ((1 &<< UInt64(truncatingIfNeeded: 8 &* count)) &- 1)
-  }
+  paddedWord(bytes, at: offset) & .max >> UInt64(truncatingIfNeeded: 64 &- 8 &* count)
+}
+
+/// Fewer than eight bytes, which are all that is left. Out of line: it is for a message's end alone,
+/// and its loop would take the registers of those who need a word.
+@inline(never)
+private func lastWord(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
   var word: UInt64 = 0
-  for index in 0..<count {
-    word |= UInt64(bytes[offset &+ index]) &<< UInt64(truncatingIfNeeded: 8 &* index)
+  for index in 0..<bytes.count - offset {
+    word |= UInt64(bytes[offset + index]) &<< UInt64(truncatingIfNeeded: 8 &* index)
   }
   return word
 }

@@ -109,10 +109,11 @@ struct NameTable: Sendable {
   private func hash(_ bytes: Span<UInt8>, _ range: Range<Int>, _ base: UInt32) -> UInt64 {
     var hash = seed &+ UInt64(base) &* 0x9E37_79B9_7F4A_7C15
     var offset = range.lowerBound
-    while offset < range.upperBound {
-      hash = mix(hash ^ word(bytes, at: offset, count: min(8, range.upperBound &- offset)))
+    while range.upperBound &- offset > 8 {
+      hash = mix(hash ^ word(bytes, at: offset))
       offset &+= 8
     }
+    hash = mix(hash ^ word(bytes, at: offset, count: range.upperBound &- offset))
     return hash ^ UInt64(truncatingIfNeeded: range.count)
   }
 
@@ -125,16 +126,15 @@ struct NameTable: Sendable {
   @inline(__always)
   private func isEqual(_ bytes: Span<UInt8>, _ range: Range<Int>, _ start: Int) -> Bool {
     let known = arena.span
-    var offset = 0
-    while offset < range.count {
-      let count = min(8, range.count &- offset)
-      // The arena ends in eight zeros, so that its words can always be loaded whole.
-      guard
-        word(bytes, at: range.lowerBound &+ offset, count: count)
-          == word(known, at: start &+ offset, count: count)
-      else { return false }
+    var offset = range.lowerBound
+    var place = start
+    while range.upperBound &- offset > 8 {
+      guard word(bytes, at: offset) == word(known, at: place) else { return false }
       offset &+= 8
+      place &+= 8
     }
-    return true
+    // The arena ends in eight zeros, so that its words can always be loaded whole.
+    let rest = range.upperBound &- offset
+    return word(bytes, at: offset, count: rest) == word(known, at: place, count: rest)
   }
 }

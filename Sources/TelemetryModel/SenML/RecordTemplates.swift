@@ -1,4 +1,5 @@
-/// How each name's record began the last time, byte for byte up to its value, and which came next.
+/// How each name's record began the last time, byte for byte up to its first number, and which came
+/// next.
 ///
 /// A device's packs differ in numbers only. So the usual record is not parsed: its beginning is
 /// compared with the one that is expected, eight bytes at a time, and what that said of name and
@@ -8,12 +9,14 @@ struct RecordTemplates: Sendable {
   /// What a record's beginning said.
   struct Template: Sendable, BitwiseCopyable {
     fileprivate var start: UInt32 = 0
-    /// How many bytes there are, from `{` to before the value; 0 where nothing is known.
+    /// How many bytes there are, from `{` to before the first number; 0 where nothing is known.
     fileprivate(set) var count: UInt32 = 0
     /// The number of the base name under which it stood.
     fileprivate(set) var base: UInt32 = 0
     /// The unit as it was written, by its number; 0 where the record has none of its own.
     fileprivate(set) var unit: UInt16 = 0
+    /// Whether that number is the record's time, and its value comes next.
+    fileprivate(set) var hasTime = false
     /// The name of the record that came next the last time; 0 where none did.
     fileprivate(set) var next: UInt32 = 0
   }
@@ -49,7 +52,8 @@ struct RecordTemplates: Sendable {
   /// Remembers how a name's record began; `unit` is 0 where it had none of its own.
   @inline(never)
   mutating func learn(
-    _ name: UInt32, _ bytes: Span<UInt8>, _ range: Range<Int>, under base: UInt32, unit: UInt16
+    _ name: UInt32, _ bytes: Span<UInt8>, _ range: Range<Int>, under base: UInt32, unit: UInt16,
+    hasTime: Bool
   ) {
     // Eight bytes at least are compared.
     guard range.count >= 8, range.count <= RecordTemplates.maxCount else { return }
@@ -57,7 +61,7 @@ struct RecordTemplates: Sendable {
     reach(name)
     var template = templates[Int(name)]
     if Int(template.count) == range.count, template.base == base, template.unit == unit,
-      isEqual(template, bytes, at: range.lowerBound)
+      template.hasTime == hasTime, isEqual(template, bytes, at: range.lowerBound)
     {
       return
     }
@@ -68,6 +72,7 @@ struct RecordTemplates: Sendable {
     template.count = UInt32(truncatingIfNeeded: range.count)
     template.base = base
     template.unit = unit
+    template.hasTime = hasTime
     for index in 0..<range.count {
       arena[Int(template.start) + index] = bytes[range.lowerBound + index]
     }

@@ -70,6 +70,9 @@ struct SenMLFields {
   /// Where the value begins, and which fields stand before it; only where `v` is there.
   var valueStart = 0
   var beforeValue: UInt16 = 0
+  /// Where the time stands, and which fields stand before it; only where `t` is there.
+  var timeRange = 0..<0
+  var beforeTime: UInt16 = 0
 
   var baseName = SenMLFields.noString
   var name = SenMLFields.noString
@@ -96,6 +99,21 @@ struct SenMLFields {
   @inline(__always)
   var ownName: JSONStringSpan { has(.n) ? name : SenMLFields.noString }
 
+  /// The beginning of the record that began at `start`, as far as it may be expected again: up to the
+  /// value, or up to a time that stands right before it, behind a name and at most a unit. Nil for all
+  /// other records.
+  @inline(__always)
+  func beginning(from start: Int) -> (range: Range<Int>, hasTime: Bool)? {
+    guard has(.v) else { return nil }
+    let own = SenMLField.n.rawValue
+    let ignored = ~SenMLField.u.rawValue
+    if beforeValue & ignored == own { return (start..<valueStart, false) }
+    guard beforeValue == beforeTime | SenMLField.t.rawValue, beforeTime & ignored == own,
+      valueStart == timeRange.upperBound + JSONReader.letterKeyBytes
+    else { return nil }
+    return (start..<timeRange.lowerBound, true)
+  }
+
   /// Forgets the record before.
   @inline(__always)
   mutating func reset() {
@@ -106,15 +124,16 @@ struct SenMLFields {
   /// Reads the record that comes next.
   @inline(__always)
   mutating func read(_ reader: inout JSONReader, _ bytes: Span<UInt8>) throws(JSONError) {
-    try reader.enterObject(bytes)
     var first = true
     while true {
-      if let letter = reader.takeLetterKey(bytes, first: first),
-        try readCommon(letter, first, &reader, bytes)
+      let mark = first ? UInt8(ascii: "{") : UInt8(ascii: ",")
+      if let letter = reader.takeLetterKey(bytes, after: mark),
+        try readCommon(letter, &reader, bytes)
       {
         first = false
         continue
       }
+      if first { try reader.enterObject(bytes) }
       guard let label = try reader.nextKey(bytes, first: first) else { break }
       first = false
       try readAny(label, &reader, bytes)
@@ -126,7 +145,7 @@ struct SenMLFields {
   /// reader where it was before the label, for all others.
   @inline(__always)
   private mutating func readCommon(
-    _ letter: UInt8, _ first: Bool, _ reader: inout JSONReader, _ bytes: Span<UInt8>
+    _ letter: UInt8, _ reader: inout JSONReader, _ bytes: Span<UInt8>
   ) throws(JSONError) -> Bool {
     switch letter {
     case UInt8(ascii: "v") where !has(.v):
@@ -141,14 +160,17 @@ struct SenMLFields {
       name = try reader.string(bytes)
     case UInt8(ascii: "t") where !has(.t):
       current = .t
+      beforeTime = present
+      let start = reader.position
       present |= SenMLField.t.rawValue
       time = try reader.number(bytes)
+      timeRange = start..<reader.position
     case UInt8(ascii: "u") where !has(.u):
       current = .u
       present |= SenMLField.u.rawValue
       unit = try reader.string(bytes)
     default:
-      reader.untakeLetterKey(first: first)
+      reader.position &-= JSONReader.letterKeyBytes
       return false
     }
     return true
@@ -167,8 +189,9 @@ struct SenMLFields {
     }
     current = field
     if has(field) { fault = (label, true) }
-    // A value that was found here is not to be taken for one behind a usual beginning.
+    // What was found here is not to be taken for something behind a usual beginning.
     if field == .v { beforeValue = SenMLField.base }
+    if field == .t { beforeTime = SenMLField.base }
     present |= field.rawValue
     try read(field, &reader, bytes)
   }

@@ -52,7 +52,7 @@ package struct SenMLPackDecoder: Sendable {
       guard index < maxRecords else {
         throw SenMLError(message: "a pack of more than \(maxRecords) records")
       }
-      if let name = takeExpected(&reader, bytes, index, base, after: previous) {
+      if let name = takeExpected(&reader, bytes, index, base, now, after: previous) {
         previous = name
       } else {
         previous = try takeAny(&reader, bytes, index, &base, &fields, now, after: previous)
@@ -134,21 +134,34 @@ package struct SenMLPackDecoder: Sendable {
 }
 
 extension SenMLPackDecoder {
-  /// Takes the record that comes next if it is the one expected after another: a beginning that is
-  /// known, a number, and nothing else. Returns its name; nil, with nothing taken, for all others.
+  /// Takes the record that comes next if it begins as it did the last time: with the beginning that is
+  /// expected after another record's or is known of its name, a number, and nothing else, or a time and
+  /// a number. Returns its name; nil, with nothing taken, for all others.
   @inline(__always)
   private mutating func takeExpected(
-    _ reader: inout JSONReader, _ bytes: Span<UInt8>, _ index: Int, _ base: Base,
+    _ reader: inout JSONReader, _ bytes: Span<UInt8>, _ index: Int, _ base: Base, _ now: Timestamp,
     after previous: UInt32
   ) -> UInt32? {
-    let name = templates.next(after: previous)
     let start = reader.position
-    guard name != 0,
-      let template = templates.match(name, bytes, at: start, under: base.name)
-    else { return nil }
+    var name = templates.next(after: previous)
+    var found = name == 0 ? nil : templates.match(name, bytes, at: start, under: base.name)
+    if found == nil, let written = nameWritten(at: start, bytes, under: base.name) {
+      name = written
+      found = templates.match(name, bytes, at: start, under: base.name)
+      if found != nil { templates.follow(previous, by: name) }
+    }
+    guard let template = found else { return nil }
     reader.position = start &+ Int(template.count)
+    var moment = (base.moment, base.isRelative)
     let value: Double
     do throws(JSONError) {
+      if template.hasTime {
+        moment = SenMLPackDecoder.moment(base.time + (try reader.number(bytes)), now)
+        guard reader.takeLetterKey(bytes, after: UInt8(ascii: ",")) == UInt8(ascii: "v") else {
+          reader.position = start
+          return nil
+        }
+      }
       value = try reader.number(bytes)
     } catch {
       // What is wrong is said by whoever parses it whole.
@@ -169,11 +182,23 @@ extension SenMLPackDecoder {
     row.nameID = name
     row.unitID = entry.resolved
     row.kind = .number
-    row.time = base.moment
-    if base.isRelative { row.flags = SenMLRow.isRelative }
+    row.time = moment.0
+    if moment.1 { row.flags = SenMLRow.isRelative }
     row.number = number
     rows.append(row)
     return name
+  }
+
+  /// The number of the name with which the record at `start` begins, if it does and the name is known.
+  @inline(__always)
+  private mutating func nameWritten(
+    at start: Int, _ bytes: Span<UInt8>, under base: UInt32
+  ) -> UInt32? {
+    var reader = JSONReader(at: start)
+    guard reader.takeLetterKey(bytes, after: UInt8(ascii: "{")) == UInt8(ascii: "n"),
+      let name = try? reader.string(bytes), !name.isEscaped, !name.range.isEmpty
+    else { return nil }
+    return names.find(bytes, name.range, under: base)
   }
 
   /// Takes the record that comes next, whatever it is; returns its name, 0 where it is one of base
@@ -191,12 +216,12 @@ extension SenMLPackDecoder {
       throw SenMLError(record: index, field: fields.current?.label, message: error.description)
     }
     guard let (name, unit) = try resolve(&fields, bytes, index, &base, now) else { return 0 }
-    if fields.has(.v), fields.beforeValue & ~SenMLField.u.rawValue == SenMLField.n.rawValue {
+    if let (beginning, hasTime) = fields.beginning(from: start) {
       let own = fields.beforeValue & SenMLField.u.rawValue != 0
       // A unit that is given and empty would be taken for one that is not given.
       if !own || unit != 0 {
         templates.learn(
-          name, bytes, start..<fields.valueStart, under: base.name, unit: own ? unit : 0)
+          name, bytes, beginning, under: base.name, unit: own ? unit : 0, hasTime: hasTime)
       }
     }
     templates.follow(previous, by: name)
@@ -217,7 +242,7 @@ extension SenMLPackDecoder {
     }
     var row = SenMLRow()
     row.record = UInt32(truncatingIfNeeded: index)
-    row.nameID = try nameID(fields.ownName, bytes, index, under: base.name)
+    row.nameID = try nameID(fields.ownName, bytes, index, under: base.name, .n)
     let (moment, isRelative) =
       fields.has(.t)
       ? SenMLPackDecoder.moment(base.time + fields.time, now) : (base.moment, base.isRelative)
@@ -266,27 +291,28 @@ extension SenMLPackDecoder {
 
   @inline(__always)
   private mutating func nameID(
-    _ span: JSONStringSpan, _ bytes: Span<UInt8>, _ index: Int, under base: UInt32
+    _ span: JSONStringSpan, _ bytes: Span<UInt8>, _ index: Int, under base: UInt32,
+    _ field: SenMLField
   ) throws(SenMLError) -> UInt32 {
     if !span.isEscaped, !span.range.isEmpty,
       let known = names.find(bytes, span.range, under: base)
     {
       return known
     }
-    return try newNameID(span, bytes, index, under: base, "n")
+    return try newNameID(span, bytes, index, under: base, field)
   }
 
   @inline(never)
   private mutating func newNameID(
     _ span: JSONStringSpan, _ bytes: Span<UInt8>, _ index: Int, under base: UInt32,
-    _ field: String
+    _ field: SenMLField
   ) throws(SenMLError) -> UInt32 {
     // Without a name of its own, a record is called as its base name says.
     if span.range.isEmpty, base != NameTable.bases, base != 0 {
       do throws(NameError) {
         try NameRules.check(names.strings[Int(base)].utf8, limit: NameTable.maxNameBytes)
       } catch {
-        throw SenMLError(record: index, field: field, message: error.description)
+        throw SenMLError(record: index, field: field.label, message: error.description)
       }
       return base
     }
@@ -294,13 +320,13 @@ extension SenMLPackDecoder {
     do throws(JSONError) {
       text = try span.unescaped(bytes)
     } catch {
-      throw SenMLError(record: index, field: field, message: error.description)
+      throw SenMLError(record: index, field: field.label, message: error.description)
     }
     if let known = names.find(text.span, 0..<text.count, under: base) { return known }
     do throws(NameError) {
       return try names.insert(text.span, under: base)
     } catch {
-      throw SenMLError(record: index, field: field, message: error.description)
+      throw SenMLError(record: index, field: field.label, message: error.description)
     }
   }
 
@@ -368,7 +394,7 @@ extension SenMLPackDecoder {
     if fields.has(.bn) {
       let isEmpty = fields.baseName.range.isEmpty
       base.name =
-        isEmpty ? 0 : try newNameID(fields.baseName, bytes, index, under: NameTable.bases, "bn")
+        isEmpty ? 0 : try nameID(fields.baseName, bytes, index, under: NameTable.bases, .bn)
     }
     if fields.has(.bu) { base.unit = try unitID(fields.baseUnit, bytes, index, .bu) }
     if fields.has(.bt) { base.setTime(fields.baseTime, now) }

@@ -6,13 +6,17 @@ struct UnitTable: Sendable {
   struct Entry: Sendable, BitwiseCopyable {
     /// The base unit's number; the unit's own where it is none of RFC 8798's secondary ones.
     var resolved: UInt16
+    /// Whether `scale` and `divisor` do anything: a division costs more than all else here.
+    var isScaled = false
     var scale = 1.0
     var divisor = 1.0
     var offset = 0.0
 
     /// A value in the base unit.
     @inline(__always)
-    func convert(_ value: Double) -> Double { value * scale / divisor + offset }
+    func convert(_ value: Double) -> Double {
+      (isScaled ? value * scale / divisor : value) + offset
+    }
   }
 
   /// More different unregistered units than this are forgotten between packs.
@@ -35,6 +39,7 @@ struct UnitTable: Sendable {
       let id = insert(unit)
       let base = names.firstIndex(of: conversion.base) ?? Int(id)
       entries[Int(id)].resolved = UInt16(truncatingIfNeeded: base)
+      entries[Int(id)].isScaled = conversion.scale != 1 || conversion.divisor != 1
       entries[Int(id)].scale = conversion.scale
       entries[Int(id)].divisor = conversion.divisor
       entries[Int(id)].offset = conversion.offset

@@ -36,14 +36,23 @@ struct RecordTemplateTests {
       let name = isRare() ? "" : one(of: ["temp", "cpu.load", "air.humidity"])
       let unit =
         isRare() ? #""u":"","# : one(of: [#""u":"Cel","#, #""u":"kW","#, "", #""u":"%RH","#])
-      let end = isRare() ? one(of: [#","t":1"#, #","s":3"#, " ", #","v":2"#, #","vb":true"#]) : ""
+      let time =
+        isRare()
+        ? one(of: [#""t": 2,"#, #""t":1,"t":2,"#, #""t":1e999,"#, #""t":-3 ,"#, #""t":-3, "#])
+        : one(of: [#""t":-0.25,"#, #""t":12,"#, #""t":1800000001,"#, "", "", ""])
+      let end =
+        isRare()
+        ? one(of: [
+          #","t":1"#, #","s":3"#, " ", #","v":2"#, #","vb":true"#, #","u":"Cel""#, #","ut":9"#,
+        ]) : ""
       let base =
         index == 0 || isRare()
         ? one(of: [
           #""bn":"\#(device)","bt":1800000000,"#, #""bn":"\#(device)","bu":"V","bv":10,"#,
           #""bt":-5,"#,
         ]) : ""
-      records.append(#"{\#(base)"n":"\#(name)",\#(unit)"v":\#(value)\#(end)}"#)
+      let fields = isRare() ? "\(time)\(unit)" : "\(unit)\(time)"
+      records.append(#"{\#(base)"n":"\#(name)",\#(fields)"v":\#(value)\#(end)}"#)
     }
     return "[\(records.joined(separator: ","))]"
   }
