@@ -111,19 +111,21 @@ let package = Package(
         "LinuxSensors", "AgentCore", "DeviceProtocol", "TelemetryModel", "WebSocketTransport",
         "Settings", "CLinux", "CWallClock", arguments, lifecycle, unixSignals, logging,
       ]),
-    tests("TelemetryModelTests", ["TelemetryModel"], exclude: ["SenML/Vectors"]),
+    .target(name: "TestValues", path: "Tests/TestValues", swiftSettings: settings),
+    tests("TelemetryModelTests", ["TelemetryModel", "TestValues"], exclude: ["SenML/Vectors"]),
     tests(
       "WebSocketTransportTests",
       nio + [
-        "WebSocketTransport", "CZlib",
+        "WebSocketTransport", "CZlib", "TestValues",
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
-    tests("BrokerCoreTests", ["BrokerCore", "DeviceProtocol", "TelemetryModel", logging]),
+    tests(
+      "BrokerCoreTests", ["BrokerCore", "DeviceProtocol", "TelemetryModel", "TestValues", logging]),
     tests(
       "TelemetryStoreTests",
       [
-        "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel", logging,
+        "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel", "TestValues", logging,
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Metrics", package: "swift-metrics"),
       ], exclude: ["Recordings"]),
@@ -138,16 +140,16 @@ let package = Package(
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
     tests("HawserTests", [arguments, "hawser", "Settings"]),
-    tests("DeviceProtocolTests", ["DeviceProtocol", "TelemetryModel"]),
+    tests("DeviceProtocolTests", ["DeviceProtocol", "TelemetryModel", "TestValues"]),
     tests("SettingsTests", ["Settings"]),
     tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),
-    tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel"]),
+    tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel", "TestValues"]),
     tests(
       "HawserAgentTests",
       nio + ["hawser-agent", "AgentCore", "Settings", "TelemetryModel", "WebSocketTransport"]),
     .target(
       name: "Simulation",
-      dependencies: ["AgentCore", "BrokerCore", "DeviceProtocol", "TelemetryModel"],
+      dependencies: ["AgentCore", "BrokerCore", "DeviceProtocol", "TelemetryModel", "TestValues"],
       path: "Tests/Simulation", swiftSettings: settings),
     tests("SimulationTests", ["Simulation", "TestSupport", "AgentCore"]),
     .executableTarget(
@@ -156,7 +158,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: nio + [
-        "WebSocketTransport", "CZlib", .product(name: "NIOEmbedded", package: "swift-nio"),
+        "WebSocketTransport", "CZlib", "TestValues",
+        .product(name: "NIOEmbedded", package: "swift-nio"),
       ], path: "Tests/FuzzTargets", swiftSettings: settings),
     tests("FuzzTests", ["FuzzTargets"]),
     .executableTarget(
@@ -181,7 +184,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("ArchitectureTests"),
     tests(
-      "EndToEndTests", ["TestSupport", "AgentCore", "DeviceProtocol"],
+      "EndToEndTests", ["TestSupport", "TestValues", "AgentCore", "DeviceProtocol"],
       exclude: ["Conformance", "Peers"]),
   ]
 )

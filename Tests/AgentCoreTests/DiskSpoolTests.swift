@@ -1,6 +1,7 @@
 import AgentCore
 import DeviceProtocol
 import Glibc
+import TestValues
 import Testing
 
 @Suite("Disk spool")

@@ -1,6 +1,7 @@
 import AgentCore
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("Device session over HTTP: the agent's requests")

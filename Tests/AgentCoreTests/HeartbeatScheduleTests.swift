@@ -1,4 +1,5 @@
 import AgentCore
+import TestValues
 import Testing
 
 @Suite("Heartbeat schedule")

@@ -1,6 +1,7 @@
 import AgentCore
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 import Testing
 
 /// A link machine with its own clock and dice, and short words for what tests do with it.

@@ -1,5 +1,6 @@
 import AgentCore
 import Synchronization
+import TestValues
 
 /// A spool's folder in memory whose power can be cut after any number of written bytes. What was
 /// not synced is then kept in part: each file's volatile tail up to a random byte, unsynced

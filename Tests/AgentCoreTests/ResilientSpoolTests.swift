@@ -2,6 +2,7 @@ import AgentCore
 import DeviceProtocol
 import Synchronization
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("Spool that outlives its disk")

@@ -1,5 +1,6 @@
 import AgentCore
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("Sampling")

@@ -1,5 +1,6 @@
 import AgentCore
 import DeviceProtocol
+import TestValues
 import Testing
 
 extension SequenceRanges {

@@ -1,5 +1,6 @@
 import BrokerCore
 import TelemetryModel
+import TestValues
 import Testing
 
 /// What a returning fleet is told, and what comes of it; agents choose evenly within what they are told

@@ -1,4 +1,5 @@
 import BrokerCore
+import TestValues
 import Testing
 
 @Suite("Globs")
@@ -18,7 +19,7 @@ struct GlobTests {
 
   @Test("agree with a plain recursive matcher on random patterns")
   func agreeWithReference() {
-    var random = SplitMix64(seed: 7)
+    var random = Seeded(7)
     for _ in 0..<20_000 {
       let pattern = randomText(Array("ab*?"), &random)
       let name = randomText(Array("ab"), &random)
@@ -28,7 +29,7 @@ struct GlobTests {
     }
   }
 
-  private func randomText(_ letters: [Character], _ random: inout SplitMix64) -> String {
+  private func randomText(_ letters: [Character], _ random: inout Seeded) -> String {
     String(
       (0..<Int.random(in: 0...8, using: &random)).map { _ in
         letters.randomElement(using: &random) ?? "a"
@@ -43,22 +44,5 @@ struct GlobTests {
     }
     guard let head = name.first, first == "?" || first == head else { return false }
     return reference(pattern.dropFirst(), name.dropFirst())
-  }
-}
-
-/// A small generator with a seed; Steele, Lea and Flood's SplitMix64.
-struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) {
-    state = seed
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -1,5 +1,6 @@
 import BrokerCore
 import TelemetryModel
+import TestValues
 import Testing
 
 /// Groups against the plainest reference: all readings of a group's devices in one array.
@@ -48,7 +49,7 @@ struct GroupedWindowsTests {
   @Test("say what one window over all readings of the group would, in whatever order they come")
   func agreeWithReference() throws {
     for seed in 1...40 as ClosedRange<UInt64> {
-      var random = SplitMix64(seed: seed)
+      var random = Seeded(seed)
       var groups = SeriesGroups(by: ["site"])
       var all: [Series] = []
       for number in 1...Int64.random(in: 1...6, using: &random) {
@@ -70,7 +71,7 @@ struct GroupedWindowsTests {
   }
 
   private func check(
-    _ readings: [Reading], _ groups: SeriesGroups, _ random: inout SplitMix64, _ seed: UInt64
+    _ readings: [Reading], _ groups: SeriesGroups, _ random: inout Seeded, _ seed: UInt64
   ) throws {
     // Windows of each series, in parts as batches would bring them, shuffled.
     var entries: [WindowStates.Entry] = []

@@ -1,6 +1,7 @@
 import BrokerCore
 import Synchronization
 import TelemetryModel
+import TestValues
 import Testing
 
 /// Walks in slices and pages of every length against one look at everything.
@@ -8,7 +9,7 @@ import Testing
 struct HistoryWalkTests {
   private let start = Timestamp(seconds: 1_800_000_000)
 
-  private func store(_ random: inout SplitMix64, series: ClosedRange<Int64>) -> MemoryStore {
+  private func store(_ random: inout Seeded, series: ClosedRange<Int64>) -> MemoryStore {
     let count = Int.random(in: 0...120, using: &random)
     let readings = (0..<count).map { _ in
       Sample(
@@ -39,7 +40,7 @@ struct HistoryWalkTests {
 
   @Test("gives every row once and in order, however long the pages are", arguments: 1...30)
   func pagesAgree(seed: Int) async throws {
-    var random = SplitMix64(seed: UInt64(seed))
+    var random = Seeded(UInt64(seed))
     let store = store(&random, series: 1...5)
     let series = (1...5 as ClosedRange<Int64>).map { SeriesID($0) }
     for resolution in [Resolution.raw, .s1, .s10] {
@@ -59,7 +60,7 @@ struct HistoryWalkTests {
 
   @Test("merges groups page by page as if all were merged at once", arguments: 1...30)
   func groupsAgree(seed: Int) async throws {
-    var random = SplitMix64(seed: UInt64(seed))
+    var random = Seeded(UInt64(seed))
     let store = store(&random, series: 1...6)
     var groups = SeriesGroups(by: ["site"])
     let series = (1...6 as ClosedRange<Int64>).map { SeriesID($0) }

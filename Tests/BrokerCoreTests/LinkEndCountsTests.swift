@@ -1,5 +1,6 @@
 import BrokerCore
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("Counting how links end")

@@ -2,6 +2,7 @@ import DeviceProtocol
 import Logging
 import Synchronization
 import TelemetryModel
+import TestValues
 import Testing
 
 @testable import BrokerCore
@@ -77,7 +78,7 @@ private actor LivePlay {
   private let devices: [DeviceID]
   private let catalog: SeriesCatalog
   private let registry: DeviceRegistry
-  private var random: SplitMix64
+  private var random: Seeded
   private var commit: Int64 = 0
   private var seen: [Seen] = []
   private var active: [Int: ReaderID] = [:]
@@ -87,7 +88,7 @@ private actor LivePlay {
 
   init(seed: UInt64, subscription: Subscription) throws {
     self.subscription = subscription
-    random = SplitMix64(seed: seed)
+    random = Seeded(seed)
     clock = TestClock(Timestamp(seconds: 1_800_000_060))
     devices = try (1...3).map { try DeviceID("d\($0)") }
     registry = DeviceRegistry(

@@ -1,6 +1,7 @@
 import BrokerCore
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("Pack reader")
@@ -50,7 +51,7 @@ struct PackReaderTests {
   @Test("finds the series of names in whatever order, number and company they come")
   func findsSeries() throws {
     for count in [1, 3, 8, 9, 40] {
-      var random = SplitMix64(seed: UInt64(count))
+      var random = Seeded(UInt64(count))
       var reader = makeReader()
       let names = (0..<count).map { "m\(count).\($0)" }
       let known = try names.map { try know($0, unit: "Cel") }

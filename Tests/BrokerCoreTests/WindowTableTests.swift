@@ -1,5 +1,6 @@
 import BrokerCore
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("Window table")
@@ -120,7 +121,7 @@ struct WindowTableTests {
   @Test("The windows told are those of the readings, whatever the order of ticks and readings")
   func agreesWithReference() {
     for seed in 1...50 as ClosedRange<UInt64> {
-      var random = SplitMix64(seed: seed)
+      var random = Seeded(seed)
       var table = table()
       var now = start + .milliseconds(500)
       var told: [Timestamp: Double] = [:]

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
+package import TestValues
 import WebSocketTransport
 
 /// The handler in front of the one port, fed in one piece and in many: it comes to the same decision,
@@ -23,7 +24,7 @@ package struct FirstRequestTarget: FuzzTarget {
     ]
   }
 
-  package mutating func take(_ input: [UInt8], using generator: inout FuzzGenerator) throws {
+  package mutating func take(_ input: [UInt8], using generator: inout Seeded) throws {
     let whole = try outcome(of: [input[...]])
     let cut = try outcome(of: Mutator.pieces(of: input, using: &generator))
     guard whole.kind == cut.kind else {

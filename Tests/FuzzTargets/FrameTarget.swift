@@ -1,6 +1,7 @@
 import CZlib
 import NIOCore
 import NIOEmbedded
+package import TestValues
 import WebSocketTransport
 
 /// Everything behind the handshake, in either role, with and without compression: frames, inflating,
@@ -18,7 +19,7 @@ package struct FrameTarget: FuzzTarget {
     self.configuration = SharedConfiguration(configuration)
   }
 
-  package mutating func take(_ input: [UInt8], using generator: inout FuzzGenerator) throws {
+  package mutating func take(_ input: [UInt8], using generator: inout Seeded) throws {
     let role: WebSocketRole = Bool.random(using: &generator) ? .server : .client
     let deflate = Int.random(in: 0..<4, using: &generator) == 0 ? nil : Self.parameters(&generator)
     let whole = try outcome(of: [input[...]], role, deflate)
@@ -31,7 +32,7 @@ package struct FrameTarget: FuzzTarget {
     guard whole.textIsValid else { throw FuzzFinding("text that is not UTF-8 was delivered") }
   }
 
-  private static func parameters(_ generator: inout FuzzGenerator) -> DeflateParameters {
+  private static func parameters(_ generator: inout Seeded) -> DeflateParameters {
     DeflateParameters(
       serverNoContextTakeover: Bool.random(using: &generator),
       clientNoContextTakeover: Bool.random(using: &generator),

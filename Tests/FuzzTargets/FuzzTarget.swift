@@ -1,3 +1,5 @@
+package import TestValues
+
 /// One way into the transport that strangers' bytes take, with what must hold whatever they are.
 ///
 /// Beyond not trapping, each target checks a property: the same result however the input is cut, for
@@ -11,7 +13,7 @@ package protocol FuzzTarget: SendableMetatype {
   init() throws
   /// Takes one input in; throws `FuzzFinding` where a property does not hold. `generator` decides
   /// where the input is cut and the like.
-  mutating func take(_ input: [UInt8], using generator: inout FuzzGenerator) throws
+  mutating func take(_ input: [UInt8], using generator: inout Seeded) throws
 }
 
 /// A property that did not hold.
@@ -25,22 +27,10 @@ package struct FuzzFinding: Error, CustomStringConvertible {
   }
 }
 
-/// SplitMix64: the same numbers from the same seed everywhere.
-package struct FuzzGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
+extension Seeded {
   /// The generator of input number `index` of a run: any input can be made again alone.
-  package init(seed: UInt64, index: UInt64) {
-    state = seed ^ (index &* 0xD134_2543_DE82_EF95)
-  }
-
-  /// The next 64 bits.
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
+  init(seed: UInt64, index: UInt64) {
+    self.init(seed ^ (index &* 0xD134_2543_DE82_EF95))
   }
 }
 
@@ -64,7 +54,7 @@ package struct FuzzRun: Sendable {
       let mutator = Mutator(seeds: Target.seeds())
       var target = try Target()
       for index in indices {
-        var generator = FuzzGenerator(seed: seed, index: index)
+        var generator = Seeded(seed: seed, index: index)
         let input = mutator.input(using: &generator)
         do {
           try target.take(input, using: &generator)
@@ -77,7 +67,7 @@ package struct FuzzRun: Sendable {
     single = { input in
       var target = try Target()
       for index in 0..<UInt64(32) {
-        var generator = FuzzGenerator(seed: 0, index: index)
+        var generator = Seeded(seed: 0, index: index)
         try target.take(input, using: &generator)
       }
     }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+package import TestValues
 import WebSocketTransport
 
 /// `Sec-WebSocket-Extensions`: what was read is written and read again as the same; what a server
@@ -20,7 +21,7 @@ package struct ExtensionTarget: FuzzTarget {
     ].map { Array($0.utf8) }
   }
 
-  package mutating func take(_ input: [UInt8], using generator: inout FuzzGenerator) throws {
+  package mutating func take(_ input: [UInt8], using generator: inout Seeded) throws {
     let field = String(decoding: input, as: UTF8.self)
     guard let offers = ExtensionOffer.parse([field]), !offers.isEmpty else { return }
     let written = offers.map(\.headerValue)
@@ -76,7 +77,7 @@ package struct RequestTarget: FuzzTarget {
     ].map { Array($0.utf8) }
   }
 
-  package mutating func take(_ input: [UInt8], using generator: inout FuzzGenerator) throws {
+  package mutating func take(_ input: [UInt8], using generator: inout Seeded) throws {
     let reading = HTTPHead.request(ByteBuffer(bytes: input).readableBytesView)
     guard case .head(let head, let bytes) = reading else { return }
     guard bytes <= input.count else { throw FuzzFinding("a head of \(bytes) bytes") }
@@ -109,13 +110,13 @@ package struct ResponseTarget: FuzzTarget {
   private var handshake: ClientHandshake
 
   package init() throws {
-    var fixed = FuzzGenerator(seed: 0, index: 0)
+    var fixed = Seeded(seed: 0, index: 0)
     handshake = ClientHandshake(
       subprotocols: ["hawser.device.v1"], compression: DeflateSettings(), using: &fixed)
   }
 
   package static func seeds() -> [[UInt8]] {
-    var fixed = FuzzGenerator(seed: 0, index: 0)
+    var fixed = Seeded(seed: 0, index: 0)
     let handshake = ClientHandshake(subprotocols: [], compression: nil, using: &fixed)
     var accept = ""
     if let url = WebSocketURL("ws://a/"),
@@ -139,7 +140,7 @@ package struct ResponseTarget: FuzzTarget {
     ].map { Array($0.utf8) }
   }
 
-  package mutating func take(_ input: [UInt8], using generator: inout FuzzGenerator) throws {
+  package mutating func take(_ input: [UInt8], using generator: inout Seeded) throws {
     let reading = HTTPHead.response(ByteBuffer(bytes: input).readableBytesView)
     guard case .head(let head, let bytes) = reading else { return }
     guard bytes <= input.count else { throw FuzzFinding("a head of \(bytes) bytes") }

@@ -1,5 +1,6 @@
 import CZlib
 import NIOCore
+package import TestValues
 import WebSocketTransport
 
 /// Inflating of anything at all against any window, within a limit; with the same result in one piece
@@ -29,7 +30,7 @@ package struct InflaterTarget: FuzzTarget {
     return seeds
   }
 
-  package mutating func take(_ input: [UInt8], using generator: inout FuzzGenerator) throws {
+  package mutating func take(_ input: [UInt8], using generator: inout Seeded) throws {
     let window = (0..<Int.random(in: 0...1024, using: &generator)).map { UInt8($0 & 63) + 32 }
     let whole = inflate([input[...]], window)
     let cut = inflate(Mutator.pieces(of: input, using: &generator), window)

@@ -1,3 +1,5 @@
+package import TestValues
+
 /// Makes inputs of valid ones: by small wounds, and by sewing parts of several together.
 package struct Mutator {
   private let seeds: [[UInt8]]
@@ -14,7 +16,7 @@ package struct Mutator {
   }
 
   /// One input; the same one for the same generator.
-  package func input(using generator: inout FuzzGenerator) -> [UInt8] {
+  package func input(using generator: inout Seeded) -> [UInt8] {
     var bytes = seeds[Int.random(in: 0..<seeds.count, using: &generator)]
     // One in sixteen stays whole, so that what lies behind the checks is reached as well.
     guard !Int.random(in: 0..<16, using: &generator).isMultiple(of: 16) else { return bytes }
@@ -25,7 +27,7 @@ package struct Mutator {
     return bytes
   }
 
-  private func mutate(_ bytes: inout [UInt8], using generator: inout FuzzGenerator) {
+  private func mutate(_ bytes: inout [UInt8], using generator: inout Seeded) {
     guard !bytes.isEmpty else {
       bytes.append(UInt8.random(in: 0...255, using: &generator))
       return
@@ -57,7 +59,7 @@ package struct Mutator {
 
   /// Cuts `input` into pieces as reads might.
   static func pieces(
-    of input: [UInt8], using generator: inout FuzzGenerator
+    of input: [UInt8], using generator: inout Seeded
   ) -> [ArraySlice<UInt8>] {
     var pieces: [ArraySlice<UInt8>] = []
     var rest = input[...]

@@ -1,3 +1,4 @@
+package import TestValues
 import WebSocketTransport
 
 /// UTF-8 checked while it arrives says the same as the standard library about the whole; a close
@@ -16,7 +17,7 @@ package struct TextTarget: FuzzTarget {
     ]
   }
 
-  package mutating func take(_ input: [UInt8], using generator: inout FuzzGenerator) throws {
+  package mutating func take(_ input: [UInt8], using generator: inout Seeded) throws {
     let expected = String(validating: input, as: UTF8.self) != nil
     var checker = UTF8Checker()
     var valid = true

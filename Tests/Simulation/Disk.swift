@@ -1,5 +1,6 @@
 import AgentCore
 import Synchronization
+import TestValues
 
 /// An agent's disk. A killed process leaves everything it wrote; a power cut leaves what was synced
 /// and, of each file's rest, a part.

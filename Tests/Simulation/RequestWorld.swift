@@ -2,6 +2,7 @@ import AgentCore
 import BrokerCore
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 
 /// A device session over HTTP: the agent's real machine and the broker's real mailbox, with a network
 /// between them that loses requests and answers, is silent or says so, and may cut what is held. All

@@ -1,6 +1,7 @@
 import AgentCore
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 
 /// A fleet whose broker goes away and comes back: when its agents are there again.
 package struct ReturningFleet: Sendable {

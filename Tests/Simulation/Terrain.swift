@@ -1,3 +1,5 @@
+import TestValues
+
 /// What lies between one agent and its broker: drawn from the seed, the same for a whole run.
 struct Terrain: CustomStringConvertible {
   /// What a box on the path does to a link that was silent too long.

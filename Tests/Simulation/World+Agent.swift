@@ -1,6 +1,7 @@
 import AgentCore
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 
 // The agent: the real link machine and the real spool, with this world in place of the shell.
 extension World {

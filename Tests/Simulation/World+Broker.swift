@@ -2,6 +2,7 @@ import AgentCore
 import BrokerCore
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 
 // The broker: the real device session, over a model of registry, ingest and store.
 extension World {

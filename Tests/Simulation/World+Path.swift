@@ -1,5 +1,6 @@
 import AgentCore
 import DeviceProtocol
+import TestValues
 
 // What the path does to connections.
 extension World {

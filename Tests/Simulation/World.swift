@@ -2,6 +2,7 @@ import AgentCore
 import BrokerCore
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 
 /// One device, its broker and what lies between them, in simulated time. All chance comes from one
 /// seed, so a seed is a whole story.

@@ -1,6 +1,7 @@
 import BrokerCore
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 import Testing
 
 /// What every `SampleStore` promises, asked through the port alone: ``StoreFixture/port()`` says whose

@@ -3,6 +3,7 @@ import DeviceProtocol
 import Foundation
 import TelemetryModel
 import TelemetryStore
+import TestValues
 import Testing
 
 /// Any order, duplication and lateness, folded and restarted at any moment, against the reference.

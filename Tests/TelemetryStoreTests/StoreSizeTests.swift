@@ -3,6 +3,7 @@ import DeviceProtocol
 import Foundation
 import GRDB
 import TelemetryModel
+import TestValues
 import Testing
 
 @testable import TelemetryStore

@@ -2,6 +2,7 @@ import BrokerCore
 import DeviceProtocol
 import GRDB
 import TelemetryModel
+import TestValues
 import Testing
 
 @testable import TelemetryStore

@@ -1,6 +1,7 @@
 import DeviceProtocol
 import Foundation
 import TelemetryModel
+import TestValues
 import Testing
 
 @testable import AgentCore

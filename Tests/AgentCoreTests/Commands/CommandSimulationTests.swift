@@ -1,5 +1,6 @@
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 import Testing
 
 @testable import AgentCore
@@ -199,12 +200,6 @@ private struct CommandWorld {
       case .cancelled?, .failed?, .unknown?: break
       }
     }
-  }
-}
-
-extension Seeded {
-  fileprivate mutating func percent(_ chance: Int) -> Bool {
-    Int.random(in: 0..<100, using: &self) < chance
   }
 }
 

@@ -2,6 +2,7 @@ import BrokerCore
 import DeviceProtocol
 import Synchronization
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("Commands and their queues")

@@ -1,5 +1,6 @@
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 
 /// Messages of every kind with random contents.
 enum MessageSamples {

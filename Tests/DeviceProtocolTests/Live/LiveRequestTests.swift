@@ -1,5 +1,6 @@
 import DeviceProtocol
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("The live link's requests")

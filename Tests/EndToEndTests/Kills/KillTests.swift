@@ -1,8 +1,9 @@
 import AgentCore
 import DeviceProtocol
 import Foundation
-import Testing
 import TestSupport
+import TestValues
+import Testing
 
 extension EndToEndTests {
   /// kill -9 of broker and agents at random under load.
@@ -46,7 +47,7 @@ struct KilledFleet {
   /// The broker's address as the last agent has to call it.
   private let boxed: URL
   private var agents: [ProgramRun] = []
-  private var random: Dice
+  private var random: Seeded
   private var starts = 0
   private var brokerKills = 0
   private var agentKills = 0
@@ -55,7 +56,7 @@ struct KilledFleet {
 
   init(_ workspace: Workspace, seed: UInt64) async throws {
     self.workspace = workspace
-    random = Dice(seed)
+    random = Seeded(seed)
     port = try FreePort.pick()
     broker = try await workspace.startBroker(port: port)
     let box = try workspace.startPeer(
@@ -175,20 +176,5 @@ struct KilledFleet {
         "functions": "count",
       ])
     return answer.gaps.reduce(0) { $0 + $1.to - $1.from + 1 }
-  }
-}
-
-/// SplitMix64: the same choices from the same seed.
-private struct Dice: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

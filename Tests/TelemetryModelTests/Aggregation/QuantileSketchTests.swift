@@ -1,5 +1,6 @@
 import Foundation
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("Quantile sketch")

@@ -1,4 +1,5 @@
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("JSON reading")

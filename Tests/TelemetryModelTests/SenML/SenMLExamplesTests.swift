@@ -1,4 +1,5 @@
 import TelemetryModel
+import TestValues
 import Testing
 
 /// The examples of RFC 8428 §5.1, resolved by hand.

@@ -1,5 +1,6 @@
 import Foundation
 import TelemetryModel
+import TestValues
 import Testing
 
 @Suite("SenML: round trips and foreign packs")

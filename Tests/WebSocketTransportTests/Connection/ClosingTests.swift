@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import TestValues
 import Testing
 import WebSocketTransport
 
@@ -78,7 +79,7 @@ struct ClosingTests {
 
   @Test("The Close frame of `close` comes behind a long message that is still being sent")
   func closeBehindLongMessage() throws {
-    var generator = SeededGenerator(seed: 8)
+    var generator = Seeded(8)
     let peer = try TestPeer()
     let long = (0..<300_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
     peer.connection.send(binary: long)

@@ -1,12 +1,13 @@
 import NIOCore
 import NIOEmbedded
+import TestValues
 import Testing
 import WebSocketTransport
 
 struct InboundTests {
   @Test("Messages arrive whole however their frames and bytes are cut", arguments: 0..<40)
   func anyCut(seed: UInt64) throws {
-    var generator = SeededGenerator(seed: seed)
+    var generator = Seeded(seed)
     let role: WebSocketRole = seed % 2 == 0 ? .server : .client
     let peer = try TestPeer(role: role)
     var expected: [RecordingDelegate.Event] = [.opened]

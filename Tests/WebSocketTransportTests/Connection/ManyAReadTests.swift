@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import TestValues
 import Testing
 import WebSocketTransport
 
@@ -8,7 +9,7 @@ import WebSocketTransport
 struct ManyAReadTests {
   @Test("Messages pass however many a read has, and wherever it ends", arguments: 0..<60)
   func anyReads(seed: UInt64) throws {
-    var generator = SeededGenerator(seed: seed)
+    var generator = Seeded(seed)
     let takeover = seed % 3 != 0
     let bits = 8 + Int(seed % 8)
     let role: WebSocketRole = seed % 2 == 0 ? .server : .client

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import TestValues
 import Testing
 
 @testable import WebSocketTransport
@@ -32,7 +33,7 @@ struct OutboundTests {
 
   @Test("A long message is fragmented, and pings pass between its fragments")
   func fragments() throws {
-    var generator = SeededGenerator(seed: 4)
+    var generator = Seeded(4)
     let long = (0..<600_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
     let peer = try TestPeer()
     // The transport takes no more than its high watermark at a time.
@@ -88,7 +89,7 @@ struct OutboundTests {
 
   @Test("Several prepared messages in a tick go out in order, whoever gets which of them")
   func batches() throws {
-    var generator = SeededGenerator(seed: 6)
+    var generator = Seeded(6)
     let messages = (0..<12).map { number in
       PreparedMessage(binary: ByteBuffer(repeating: UInt8(number), count: number * number * 20))
     }
@@ -155,7 +156,7 @@ struct OutboundTests {
 
   @Test("What is tiny or incompressible goes as it is, and leaves the history alone")
   func notWorthCompressing() throws {
-    var generator = SeededGenerator(seed: 9)
+    var generator = Seeded(9)
     let ordinary = StreamingPeer(sending: (true, 15), receiving: (true, 15))
     let peer = try TestPeer(deflate: DeflateParameters())
     for text in telemetry {
@@ -172,7 +173,7 @@ struct OutboundTests {
   @Test("Telemetry of about 216 bytes shrinks at least five-fold with 1 KB of history")
   func ratio() throws {
     let peer = try TestPeer(deflate: DeflateParameters(serverMaxWindowBits: 15))
-    var generator = SeededGenerator(seed: 1)
+    var generator = Seeded(1)
     var plain = 0
     for second in 0..<300 {
       let text = Telemetry.message(second: second, using: &generator)
@@ -215,7 +216,7 @@ struct OutboundTests {
 
 /// What a small board sends: about 216 bytes a second, numbers changing as sensors' do.
 enum Telemetry {
-  static func message(second: Int, using generator: inout SeededGenerator) -> [UInt8] {
+  static func message(second: Int, using generator: inout Seeded) -> [UInt8] {
     func value(_ base: Double, _ spread: Double) -> String {
       let number = base + Double.random(in: -spread...spread, using: &generator)
       return "\((number * 10).rounded() / 10)"

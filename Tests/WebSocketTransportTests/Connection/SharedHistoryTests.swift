@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import TestValues
 import Testing
 import WebSocketTransport
 
@@ -70,7 +71,7 @@ struct SharedHistoryTests {
     "Every mixture of readers, messages and loops is understood", arguments: 0..<40 as Range<UInt64>
   )
   func mixtures(seed: UInt64) throws {
-    var generator = SeededGenerator(seed: seed)
+    var generator = Seeded(seed)
     let loops = [EmbeddedEventLoop(), EmbeddedEventLoop()]
     let history = [256, 4_096, 40_000].randomElement(using: &generator) ?? 256
     let readers = try (0..<10).map { index in

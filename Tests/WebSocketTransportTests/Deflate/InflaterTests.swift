@@ -1,4 +1,5 @@
 import NIOCore
+import TestValues
 import Testing
 import WebSocketTransport
 
@@ -71,7 +72,7 @@ struct InflaterTests {
   func corrupt() {
     #expect(throws: WebSocketError.corruptDeflateData) { try inflate([0xFF, 0xFF, 0xFF]) }
     #expect(throws: WebSocketError.corruptDeflateData) { try inflate([0xF2, 0x48]) }
-    var generator = SeededGenerator(seed: 5)
+    var generator = Seeded(5)
     for _ in 0..<2000 {
       var payload = StreamingPeer(sending: (true, 15), receiving: (true, 15))
         .compress(generator.message(of: 200))
@@ -86,7 +87,7 @@ struct InflaterTests {
   @Test("A distance beyond what was ever said is corrupt, not memory of another connection")
   func distanceBeyondHistory() throws {
     let ordinary = StreamingPeer(sending: (true, 15), receiving: (true, 15))
-    let plain = SeededGenerator(seed: 3).text
+    let plain = Seeded(3).text
     _ = ordinary.compress(plain)
     let second = ordinary.compress(plain)
     #expect(throws: WebSocketError.corruptDeflateData) { try inflate(second) }
@@ -123,7 +124,7 @@ struct InflaterTests {
   }
 }
 
-extension SeededGenerator {
+extension Seeded {
   fileprivate var text: [UInt8] {
     var copy = self
     return (0..<300).map { _ in UInt8.random(in: 32...126, using: &copy) }

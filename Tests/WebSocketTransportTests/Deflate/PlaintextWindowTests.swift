@@ -1,3 +1,4 @@
+import TestValues
 import Testing
 import WebSocketTransport
 
@@ -5,7 +6,7 @@ struct PlaintextWindowTests {
   @Test(
     "Holds the last bytes said, in hardly more memory than was seen, and never more than allowed")
   func lastBytes() {
-    var generator = SeededGenerator(seed: 11)
+    var generator = Seeded(11)
     for limit in [0, 1, 256, 1000, 32_768] {
       var window = PlaintextWindow(limitBytes: limit)
       var said: [UInt8] = []

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import TestValues
 import Testing
 import WebSocketTransport
 
@@ -33,7 +34,7 @@ struct TakeoverPropertyTests {
     seed: UInt64, level: Int, bits: Int, peerBits: Int, takeover: Bool, messages: Int,
     largest: Int = 3000
   ) throws {
-    var generator = SeededGenerator(seed: seed)
+    var generator = Seeded(seed)
     var settings = DeflateSettings()
     settings.level = level
     settings.minimumBytes = 0

@@ -1,10 +1,11 @@
+import TestValues
 import Testing
 import WebSocketTransport
 
 struct MaskingTests {
   @Test("Masking agrees with RFC 6455 §5.3 byte by byte, at every length, offset and alignment")
   func agreesWithTheRule() {
-    var generator = SeededGenerator(seed: 1)
+    var generator = Seeded(1)
     let key: [UInt8] = [0x37, 0xFA, 0x21, 0x3D]
     let keyWord = key.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) }
     for count in Array(0...70) + [255, 256, 1001] {

@@ -1,3 +1,4 @@
+import TestValues
 import Testing
 import WebSocketTransport
 
@@ -5,7 +6,7 @@ struct UTF8CheckerTests {
   @Test("Agrees with the standard library on random bytes, however they are split")
   func agreesWithStandardLibrary() {
     for seed in 0..<4000 as Range<UInt64> {
-      var generator = SeededGenerator(seed: seed)
+      var generator = Seeded(seed)
       let bytes = text(&generator)
       let expected = String(validating: bytes, as: UTF8.self) != nil
       #expect(check(bytes, pieces: 1, &generator) == expected, "seed \(seed)")
@@ -30,7 +31,7 @@ struct UTF8CheckerTests {
     #expect(!checker.isComplete)
   }
 
-  private func text(_ generator: inout SeededGenerator) -> [UInt8] {
+  private func text(_ generator: inout Seeded) -> [UInt8] {
     var bytes: [UInt8] = []
     let interesting: [[UInt8]] = [
       [0xC2, 0x80], [0xDF, 0xBF], [0xE0, 0xA0, 0x80], [0xED, 0x9F, 0xBF], [0xEF, 0xBF, 0xBF],
@@ -50,7 +51,7 @@ struct UTF8CheckerTests {
   }
 
   private func check(
-    _ bytes: [UInt8], pieces: Int, _ generator: inout SeededGenerator
+    _ bytes: [UInt8], pieces: Int, _ generator: inout Seeded
   ) -> Bool {
     var checker = UTF8Checker()
     var rest = bytes[...]

@@ -1,4 +1,5 @@
 import NIOHTTP1
+import TestValues
 import Testing
 import WebSocketTransport
 
@@ -8,7 +9,7 @@ struct ClientHandshakeTests {
   private let request: HTTPHeaders
 
   init() throws {
-    var generator = SeededGenerator(seed: 1)
+    var generator = Seeded(1)
     handshake = ClientHandshake(
       subprotocols: ["hawser.device.v1"], compression: DeflateSettings(), using: &generator)
     let url = try #require(WebSocketURL("wss://broker.example/v1/device"))

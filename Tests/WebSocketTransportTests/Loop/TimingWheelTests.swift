@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import TestValues
 import Testing
 @testable import WebSocketTransport
 
@@ -18,7 +19,7 @@ struct TimingWheelTests {
   func onTime() {
     let loop = EmbeddedEventLoop()
     let wheel = TimingWheel(eventLoop: loop)
-    var generator = SeededGenerator(seed: 2)
+    var generator = Seeded(2)
     let alarms = (0..<300).map { _ in Alarm() }
     var deadlines: [NIODeadline] = []
     for alarm in alarms {

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import TestValues
 import Testing
 import WebSocketTransport
 
@@ -19,7 +20,7 @@ final class TestPeer {
   let connection: WebSocketConnection
   let role: WebSocketRole
   private var received: [UInt8] = []
-  private var generator = SeededGenerator(seed: 7)
+  private var generator = Seeded(7)
 
   /// `role` is the connection's, not this peer's. Connections on one `loop` share what a loop shares.
   init(
