@@ -166,20 +166,22 @@ let package = Package(
       name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Benchmarks/Fuzz",
       swiftSettings: settings),
     .systemLibrary(name: "CEpoll", path: "Tests/Benchmarks/CEpoll"),
+    .target(
+      name: "BenchmarkSupport", path: "Tests/Benchmarks/Support", swiftSettings: settings),
     .executableTarget(
       name: "ws-bench",
       dependencies: nio + [
-        "WebSocketTransport", "CEpoll", "CZlib",
+        "BenchmarkSupport", "WebSocketTransport", "CEpoll", "CZlib",
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ], path: "Tests/Benchmarks/WebSocket", swiftSettings: settings),
     .executableTarget(
-      name: "live-bench", dependencies: ["CEpoll"], path: "Tests/Benchmarks/Live",
-      swiftSettings: settings),
+      name: "live-bench", dependencies: ["BenchmarkSupport", "CEpoll"],
+      path: "Tests/Benchmarks/Live", swiftSettings: settings),
     .executableTarget(
       name: "telemetry-bench",
       dependencies: [
-        "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel", logging,
-        .product(name: "Metrics", package: "swift-metrics"),
+        "BenchmarkSupport", "TelemetryStore", "BrokerCore", "DeviceProtocol", "TelemetryModel",
+        logging, .product(name: "Metrics", package: "swift-metrics"),
       ], path: "Tests/Benchmarks/Telemetry", exclude: ["Peers"], swiftSettings: settings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("ArchitectureTests"),

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import CEpoll
 import Glibc
 import Synchronization
@@ -12,19 +13,9 @@ final class BareLoop: Sendable {
   private let nanoseconds = Atomic<Int>(0)
 
   init(sockets: Int) throws {
-    let (listener, port) = try Sockets.listen()
-    defer { close(listener) }
-    var near: [Int32] = []
-    var far: [Int32] = []
-    for _ in 0..<sockets {
-      far.append(try Sockets.connect(to: port))
-      let accepted = accept(listener, nil, nil)
-      guard accepted >= 0 else { throw BenchmarkError(description: "no connection accepted") }
-      Sockets.setNoDelay(accepted)
-      near.append(accepted)
-    }
-    self.near = near
-    self.far = far
+    let pairs = try Loopback.pairs(sockets)
+    near = pairs.map(\.near)
+    far = pairs.map(\.far)
   }
 
   /// Sends messages of so many bytes from now on, on a thread of its own.

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Glibc
 
 /// A broker of its own for the measurement, with a store that goes with it.
@@ -8,7 +9,7 @@ final class BrokerProcess {
 
   init(_ program: String) throws {
     var template = Array("\(BrokerProcess.temporary)/live-bench-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw BenchmarkError(description: "no folder") }
+    guard mkdtemp(&template) != nil else { throw BenchmarkError("no folder") }
     folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     var pipes: [Int32] = [0, 0]
     pipe(&pipes)
@@ -25,7 +26,7 @@ final class BrokerProcess {
     let status = posix_spawn(&process, program, &actions, nil, strings, environ)
     for string in strings { free(string) }
     Glibc.close(pipes[1])
-    guard status == 0 else { throw BenchmarkError(description: "cannot start \(program)") }
+    guard status == 0 else { throw BenchmarkError("cannot start \(program)") }
     self.process = process
     var line: [UInt8] = []
     var byte: UInt8 = 0
@@ -34,7 +35,7 @@ final class BrokerProcess {
     let digits = text.split(separator: ":").last?.prefix { $0.isNumber } ?? ""
     guard let port = Int(digits) else {
       kill(process, SIGKILL)
-      throw BenchmarkError(description: "the broker says: \(text)")
+      throw BenchmarkError("the broker says: \(text)")
     }
     self.port = port
   }

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Glibc
 import Synchronization
 
@@ -6,17 +7,17 @@ struct Device {
   private let socket: Int32
 
   init(port: Int) throws {
-    socket = try Sockets.webSocket(
+    socket = try Loopback.webSocket(
       to: port, path: "/v1/device?device=bench", subprotocol: "hawser.device.v1")
-    Sockets.send(
-      Sockets.frame(
+    Loopback.send(
+      ClientFrame.text(
         #"{"jsonrpc":"2.0","id":"1","method":"hello","params":{"agent":{"name":"live-bench","version":"1"},"epoch":"e","boot":"b"}}"#
       ), to: socket)
     // Telemetry before the answer to `hello` is against the protocol.
     var answer = [UInt8](repeating: 0, count: 4_096)
     let count = recv(socket, &answer, answer.count, 0)
     guard count > 0, answer[0] & 0x0F == 1 else {
-      throw BenchmarkError(description: "the broker does not answer `hello`")
+      throw BenchmarkError("the broker does not answer `hello`")
     }
   }
 
@@ -45,8 +46,8 @@ struct Device {
           #"{"n":"metric.\#($0)","u":"Cel","v":\#(20 + Double((sequence * 7 + $0 * 3) % 100) / 10)}"#
         }
         let pack = #"[{"bt":\#(time)},\#(records.joined(separator: ","))]"#
-        Sockets.send(
-          Sockets.frame(
+        Loopback.send(
+          ClientFrame.text(
             #"{"jsonrpc":"2.0","method":"telemetry","params":{"seq":\#(sequence),"lane":"live","pack":\#(pack)}}"#
           ), to: socket)
         while recv(socket, &ignored, ignored.count, Int32(MSG_DONTWAIT)) > 0 {}

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Glibc
 
 /// Fan-out of live data, beside a bare loop of `send` with the same bytes in the same seconds:
@@ -25,8 +26,7 @@ enum LiveBenchmark {
     let rounds = max(1, arguments.number("--rounds", 3))
     guard let program else {
       throw BenchmarkError(
-        description:
-          "live-bench HAWSER [--readers N] [--dashboards N] [--stalled N] [--seconds N] [--rounds N]"
+        "live-bench HAWSER [--readers N] [--dashboards N] [--stalled N] [--seconds N] [--rounds N]"
       )
     }
     let broker = try BrokerProcess(program)
@@ -74,11 +74,6 @@ struct Arguments {
   }
 
   mutating func next() -> String? { words.isEmpty ? nil : words.removeFirst() }
-}
-
-/// What stands in the way of a measurement.
-struct BenchmarkError: Error, CustomStringConvertible {
-  var description: String
 }
 
 /// Seconds since 1970.

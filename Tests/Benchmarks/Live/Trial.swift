@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import CEpoll
 import Glibc
 
@@ -57,11 +58,11 @@ final class Trial {
   func open() throws {
     let functions = ["last", "mean", "min", "max", "count", "sum", "stddev", "first", "p50", "p99"]
     for number in 0..<readers {
-      let socket = try Sockets.webSocket(
+      let socket = try Loopback.webSocket(
         to: broker.port, path: "/v1/live", subprotocol: "hawser.live.v1")
       let shown = functions[number % dashboards % functions.count]
-      Sockets.send(
-        Sockets.frame(
+      Loopback.send(
+        ClientFrame.text(
           #"{"jsonrpc":"2.0","id":"1","method":"subscribe","params":{"query":{"devices":["bench"]},"resolution":"1s","functions":["\#(shown)"]}}"#
         ), to: socket)
       sockets.append(socket)
@@ -125,7 +126,7 @@ final class Trial {
     while let (length, isData) = Trial.frame(stream.bytes) {
       let isPing = stream.bytes[0] & 0x0F == 9
       stream.bytes.removeFirst(length)
-      if isPing { Sockets.send([0x8A, 0x80, 0, 0, 0, 0], to: socket) }
+      if isPing { Loopback.send(ClientFrame.pong, to: socket) }
       guard isData else { continue }
       messages += 1
       bytes += length

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import BrokerCore
 import DeviceProtocol
 import Foundation
@@ -141,7 +142,7 @@ struct Acks {
       try await Task.sleep(for: .seconds(1))
       let times = origins.flatMap { $0.takeTimes() }.sorted()
       guard times.count == sent else {
-        throw BenchmarkError(description: "\(times.count) of \(sent) acked after a second")
+        throw BenchmarkError("\(times.count) of \(sent) acked after a second")
       }
       func at(_ share: Double) -> String {
         String(format: "%.0f", times[Int(share * Double(times.count - 1))] / .milliseconds(1))
@@ -160,7 +161,7 @@ struct Acks {
       let bytes = fleet.pack(device: device, at: now)
       origins[device].sends(seq)
       guard pipeline.submit(readers[device].read(bytes.span, from: source, with: decoder)) else {
-        throw BenchmarkError(description: "refused")
+        throw BenchmarkError("refused")
       }
     }
   }

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import BrokerCore
 import DeviceProtocol
 import Foundation
@@ -79,7 +80,7 @@ struct Chart {
         resolution: .m1, functions: functions, limitRows: 100_000))
     let took = began.duration(to: .now)
     guard page.rows.count == Chart.minutes else {
-      throw BenchmarkError(description: "\(page.rows.count) windows")
+      throw BenchmarkError("\(page.rows.count) windows")
     }
     return Cost(clock: took / .milliseconds(1), cpu: (Measures.processSeconds() - cpu) * 1e3)
   }

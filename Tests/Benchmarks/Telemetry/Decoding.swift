@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Foundation
 import TelemetryModel
 
@@ -62,7 +63,7 @@ enum Decoding {
       try measure(rounds / 40) { sum += try foundation.decode([Record].self, from: data)[3].v ?? 0 }
     }
     print("  Foundation's JSONDecoder: \(Measures.spread(theirs, "M records/CPU s"))")
-    guard sum > 0 else { throw BenchmarkError(description: "nothing was decoded") }
+    guard sum > 0 else { throw BenchmarkError("nothing was decoded") }
   }
 
   private static let count = Fleet.metrics.count

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import BrokerCore
 import DeviceProtocol
 import Foundation
@@ -17,7 +18,7 @@ struct Density {
     for line in text.split(separator: "\n") {
       let cells = line.split(separator: ",")
       guard cells.count == 3, let seconds = Double(cells[1]), let value = Double(cells[2]) else {
-        throw BenchmarkError(description: "not SERIES,SECONDS,VALUE: \(line)")
+        throw BenchmarkError("not SERIES,SECONDS,VALUE: \(line)")
       }
       let series = known[cells[0]] ?? SeriesID(Int64(known.count + 1))
       if known.updateValue(series, forKey: cells[0]) == nil {

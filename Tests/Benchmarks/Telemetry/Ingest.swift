@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import BrokerCore
 import DeviceProtocol
 import Foundation
@@ -102,7 +103,7 @@ struct Ingest {
     let stored = packs.ends.count * Fleet.metrics.count
     guard origins.reduce(0, { $0 + $1.acked.load(ordering: .relaxed) }) == packs.ends.count,
       origins.allSatisfy({ $0.refused.load(ordering: .relaxed) == 0 })
-    else { throw BenchmarkError(description: "not everything was acked") }
+    else { throw BenchmarkError("not everything was acked") }
     let seconds = Double(took.components.seconds) + Double(took.components.attoseconds) * 1e-18
     print(
       String(
@@ -161,7 +162,7 @@ struct Ingest {
           origin: origins[device])
         let pack = readers[device].read(
           packs.bytes.span.extracting(start..<end), from: source, with: decoder)
-        guard pipeline.submit(pack) else { throw BenchmarkError(description: "refused") }
+        guard pipeline.submit(pack) else { throw BenchmarkError("refused") }
         start = end
       }
     }

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Foundation
 
 /// Measures what the telemetry path promises; one line each. Not run by the tests.
@@ -56,7 +57,7 @@ enum TelemetryBenchmark {
       try await Acks(seconds: count ?? 60).run(folder: folder)
     case "density":
       guard let file = rest.first else {
-        throw BenchmarkError(description: "density of which file?")
+        throw BenchmarkError("density of which file?")
       }
       let folder = rest.count > 1 ? rest[1] : NSTemporaryDirectory() + "telemetry-bench-density"
       try await Density().run(file: file, folder: folder)
@@ -99,9 +100,4 @@ enum Measures {
       format: "median %.2f, %.2f…%.2f %@, %d runs", sorted[sorted.count / 2], first, last, unit,
       sorted.count)
   }
-}
-
-/// What stands in the way of a measurement.
-struct BenchmarkError: Error, CustomStringConvertible {
-  var description: String
 }

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import BrokerCore
 import DeviceProtocol
 import Foundation
@@ -51,7 +52,7 @@ struct Year {
         series: [series], from: Year.start, to: Year.start + .seconds(Year.days * 86_400),
         resolution: resolution, functions: [.mean, .min, .max, .p95], limitRows: 100_000))
     guard page.rows.count == points else {
-      throw BenchmarkError(description: "\(page.rows.count) windows, not \(points)")
+      throw BenchmarkError("\(page.rows.count) windows, not \(points)")
     }
   }
 

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import CEpoll
 import Glibc
 
@@ -8,7 +9,7 @@ final class EpollSet: Sendable {
   /// Waits for readability and for the other side's end, level-triggered, as NIO does.
   init(_ sockets: [Int32]) throws {
     descriptor = epoll_create1(0)
-    guard descriptor >= 0 else { throw BenchmarkError(description: "no epoll") }
+    guard descriptor >= 0 else { throw BenchmarkError("no epoll") }
     for socket in sockets {
       var event = epoll_event()
       event.events = EPOLLIN.rawValue | EPOLLRDHUP.rawValue

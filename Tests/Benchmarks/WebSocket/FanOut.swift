@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Glibc
 import NIOCore
 import Synchronization
@@ -13,8 +14,8 @@ enum FanOut {
     let hub = Hub()
     let server = try BenchmarkServer.production(
       received: { _, _ in }, opened: { hub.connections.append($0) })
-    let sockets = try (0..<readers).map { _ in try RawSockets.webSocket(to: server.port) }
-    let pairs = try RawSockets.pairs(readers)
+    let sockets = try (0..<readers).map { _ in try Loopback.webSocket(to: server.port) }
+    let pairs = try Loopback.pairs(readers)
     // A server's sockets are waited for all the time, which the acknowledgements of what it sends pay for.
     let waiting = try EpollSet(pairs.map(\.near))
     defer { withExtendedLifetime(waiting) {} }
@@ -52,7 +53,7 @@ enum FanOut {
       let used = try server.loop.submit { Measures.threadSeconds() }.wait() - begin
       var bytes: [UInt8] = []
       for (index, socket) in sockets.enumerated() {
-        let count = RawSockets.drain(socket, into: &buffer)
+        let count = Loopback.drain(socket, into: &buffer)
         if index == 0 { bytes = Array(buffer.prefix(count)) }
       }
       let payload = bytes
@@ -65,7 +66,7 @@ enum FanOut {
         }
         return Measures.threadSeconds() - start
       }.wait()
-      for pair in pairs { RawSockets.drain(pair.far, into: &buffer) }
+      for pair in pairs { Loopback.drain(pair.far, into: &buffer) }
       guard tick >= ticks / 10 else { continue }
       ours += used
       bare += sent
@@ -93,7 +94,7 @@ enum FanOut {
       let server = try BenchmarkServer.textbook(
         echo: false, opened: { self.connections.append(($0, $1)) })
       self.server = server
-      sockets = try (0..<readers).map { _ in try RawSockets.webSocket(to: server.port) }
+      sockets = try (0..<readers).map { _ in try Loopback.webSocket(to: server.port) }
     }
 
     /// µs a delivery; a tenth of the ticks, since each takes ten times as long.
@@ -111,7 +112,7 @@ enum FanOut {
           }
           return Measures.threadSeconds() - start
         }.wait()
-        for socket in sockets { RawSockets.drain(socket, into: &buffer) }
+        for socket in sockets { Loopback.drain(socket, into: &buffer) }
       }
       return used / Double(ticks / 10 * readers * perTick) * 1e6
     }

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Foundation
 import Glibc
 import NIOCore
@@ -50,7 +51,7 @@ enum IdleMemory {
         line.append(byte)
       }
       guard let number = Int(String(decoding: line, as: UTF8.self)) else {
-        throw BenchmarkError(description: "the server's process said nothing")
+        throw BenchmarkError("the server's process said nothing")
       }
       return number
     }
@@ -117,7 +118,7 @@ enum IdleMemory {
       while finished.load(ordering: .relaxed) < connections {
         guard clock.now < deadline else {
           throw BenchmarkError(
-            description: "\(finished.load(ordering: .relaxed)) of \(connections) are ready")
+            "\(finished.load(ordering: .relaxed)) of \(connections) are ready")
         }
         usleep(10_000)
       }

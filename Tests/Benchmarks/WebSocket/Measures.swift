@@ -35,8 +35,3 @@ enum Measures {
     return digits == 0 ? "\(sign)\(whole)" : "\(sign)\(whole).\(zeros)\(rest)"
   }
 }
-
-/// What stands in the way of a measurement.
-struct BenchmarkError: Error, CustomStringConvertible {
-  var description: String
-}

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import CZlib
 import Glibc
 import NIOCore
@@ -41,7 +42,7 @@ enum ReceivePath {
   private static func measure(
     _ server: BenchmarkServer, _ count: borrowing Atomic<Int>, _ wire: WireMessages, _ perRead: Int
   ) throws -> Double {
-    let sockets = try (0..<connections).map { _ in try RawSockets.webSocket(to: server.port) }
+    let sockets = try (0..<connections).map { _ in try Loopback.webSocket(to: server.port) }
     defer { for socket in sockets { close(socket) } }
     var used = 0.0
     var expected = 0
@@ -54,7 +55,7 @@ enum ReceivePath {
       }
       // A loop that is not held back yet would read before it says when it began.
       gate.waitForWaiting()
-      for socket in sockets { RawSockets.send(chunk, to: socket) }
+      for socket in sockets { Loopback.send(chunk, to: socket) }
       gate.open()
       expected += connections * perRead
       let start = try begin.wait()
@@ -69,7 +70,7 @@ enum ReceivePath {
   /// epoll and recv of the same bytes into one buffer, nothing else: on a thread of its own and held
   /// back like a server's loop, since what another core has just sent costs more to receive.
   private static func bareKernel(_ wire: WireMessages, _ perRead: Int) throws -> Double {
-    let pairs = try RawSockets.pairs(connections)
+    let pairs = try Loopback.pairs(connections)
     defer {
       for pair in pairs {
         close(pair.near)
@@ -90,7 +91,7 @@ enum ReceivePath {
         return Measures.threadSeconds() - start
       }
       gate.waitForWaiting()
-      for pair in pairs { RawSockets.send(chunk, to: pair.far) }
+      for pair in pairs { Loopback.send(chunk, to: pair.far) }
       gate.open()
       let seconds = try received.wait()
       if round >= rounds / 10 { used += seconds }
