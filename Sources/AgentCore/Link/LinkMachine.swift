@@ -1,5 +1,5 @@
 import DeviceProtocol
-package import TelemetryModel
+import TelemetryModel
 
 /// The agent's side of the device link: everything that is decided about it.
 ///
@@ -59,7 +59,7 @@ package struct LinkMachine: Sendable {
   /// at the moment.
   var epochChange: Duration?
   var stopDeadline: Duration?
-  private var nextFlush: Duration?
+  var nextFlush: Duration?
   /// What the shell keeps, as far as it was told.
   var kept: AgentMemory
   var nextKeep = Duration.zero
@@ -112,29 +112,6 @@ package struct LinkMachine: Sendable {
   package internal(set) var record: PathRecord {
     get { memory.paths[path] }
     set { memory.paths[path] = newValue }
-  }
-
-  /// Whether the next `tick` at this time connects: the moment to look where packets go now.
-  package func isConnectDue(at now: Duration) -> Bool {
-    if case .waiting(let until) = phase { now >= until } else { false }
-  }
-
-  /// The moment at which `tick` must be called; nil while only events matter.
-  package var deadline: Duration? {
-    var moments: [Duration?] = [stopDeadline, nextFlush, wear.due, commandDeadline]
-    switch phase {
-    case .stopped: return nil
-    case .waiting(let until): moments.append(until)
-    case .linking:
-      moments += [
-        link?.deadline, successor?.deadline, retiring?.until, spare?.deadline, epochChange,
-      ]
-      // What cannot begin now must not wake anyone.
-      guard isUp, stopDeadline == nil, epochChange == nil else { break }
-      if successor == nil, retiring == nil { moments.append(trials.successorDue) }
-      if spare == nil { moments.append(trials.probe) }
-    }
-    return moments.compactMap(\.self).min()
   }
 
   // MARK: Inputs
@@ -219,41 +196,6 @@ package struct LinkMachine: Sendable {
     }
   }
 
-  /// A new pack: it is stored, and sent where the link is up.
-  package mutating func append(_ pack: [UInt8], at now: SampleTime) -> [LinkAction] {
-    var actions: [LinkAction] = []
-    let inFlight = queue
-    let time = clock.wall(at: now)
-    do throws(SpoolFailure) {
-      _ = try spool.append(pack, at: time) { inFlight?.isInFlight($0) ?? false }
-    } catch {
-      actions.append(.report(.spoolFailed(error)))
-    }
-    actions += tellLosses()
-    return actions + beginEpochChange(at: now.monotonic) + pump(at: now)
-  }
-
-  /// Readings of one moment: stored and sent as a pack, with their time as far as it is known.
-  package mutating func append(_ records: [SenMLRecord], at now: SampleTime) -> [LinkAction] {
-    guard clock.isPlausible(now.wall) else {
-      return append(
-        UnclockedPack.encode(records, at: now, boot: configuration.boot), at: now)
-    }
-    var pack: [UInt8] = []
-    SenMLEncoder.encode(records, into: &pack)
-    return append(pack, at: now)
-  }
-
-  /// Time has passed.
-  package mutating func tick(
-    at now: SampleTime, using generator: inout some RandomNumberGenerator
-  ) -> [LinkAction] {
-    if case .stopped = phase { return [] }
-    if let stopDeadline, now.monotonic >= stopDeadline { return finish(.normal) }
-    return flushIfDue(at: now.monotonic) + tickCommands(at: now)
-      + advance(at: now, using: &generator) + advanceOthers(at: now, using: &generator)
-  }
-
   /// Ends the link for good: what can still be acknowledged is waited for a little, then the
   /// connection is closed with 1000. `finished` comes last.
   package mutating func stop(at now: SampleTime) -> [LinkAction] {
@@ -262,42 +204,6 @@ package struct LinkMachine: Sendable {
     stopDeadline = now.monotonic + configuration.drainTimeout
     let others = closeOthers(.normal)
     return others + closeCommands(at: now) + pump(at: now) + finishIfDrained()
-  }
-
-  // MARK: Time
-
-  private mutating func flushIfDue(at now: Duration) -> [LinkAction] {
-    var actions: [LinkAction] = []
-    if let nextFlush, let interval = configuration.flushInterval, now >= nextFlush {
-      self.nextFlush = now + interval
-      do throws(SpoolFailure) {
-        try spool.flush(.settled)
-      } catch {
-        actions.append(.report(.spoolFailed(error)))
-      }
-      actions += tellLosses() + beginEpochChange(at: now)
-    }
-    if let report = wear.take(spool.wear, at: now) { actions.append(.report(report)) }
-    return actions
-  }
-
-  private mutating func advance(
-    at now: SampleTime, using generator: inout some RandomNumberGenerator
-  ) -> [LinkAction] {
-    if case .waiting(let until) = phase {
-      return now.monotonic >= until ? connect(at: now.monotonic) : []
-    }
-    if let epochChange, now.monotonic >= epochChange { return changeEpoch(at: now.monotonic) }
-    guard let attempt = link?.attempt else { return [] }
-    switch link?.due(at: now.monotonic, using: &generator) {
-    case .heartbeat(let id):
-      return [.send(.heartbeat(id: id, monoSeconds: now.monotonic.inSeconds), on: attempt)]
-    case .notWelcomed:
-      return [.close(attempt, .heartbeatLost, detail: "no welcome")]
-        + endLink(notWelcomed(link), at: now, using: &generator)
-    case .dead: return giveUp(.heartbeatLost, "", at: now, using: &generator)
-    case .nothing, nil: return []
-    }
   }
 
   // MARK: Parts

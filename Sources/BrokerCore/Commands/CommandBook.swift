@@ -40,28 +40,11 @@ package struct CommandBook: Sendable {
     case notHere
   }
 
-  private struct Device: Sendable {
-    var waiting: [String] = []
-    var inFlight: [String] = []
-    var isOnline = false
-    var abilities: DeviceAbilities?
-
-    var isForgettable: Bool { waiting.isEmpty && inFlight.isEmpty && !isOnline }
-  }
-
-  private enum Question: Hashable, Sendable {
-    case command(String)
-    case cancel(String)
-  }
-
   private let policy: CommandLife.Policy
-  private let newRequestID: @Sendable () -> String
-  private var commands: [String: CommandLife] = [:]
-  private var devices: [DeviceID: Device] = [:]
+  var commands: [String: CommandLife] = [:]
+  var devices: [DeviceID: CommandQueue] = [:]
   private var deadlines = DeadlineHeap()
-  /// Requests whose answers are awaited, by their ids.
-  private var questions: [String: (device: DeviceID, question: Question)] = [:]
-  private var questionsByCommand: [String: [String]] = [:]
+  var questions: CommandQuestions
 
   /// Starts with what was kept; commands that were in flight still are. `newRequestID` names requests.
   package init(
@@ -69,17 +52,17 @@ package struct CommandBook: Sendable {
     newRequestID: @escaping @Sendable () -> String
   ) {
     self.policy = policy
-    self.newRequestID = newRequestID
+    questions = CommandQuestions(newRequestID: newRequestID)
     for (device, abilities) in contents.profiles {
-      devices[device, default: Device()].abilities = abilities
+      devices[device, default: CommandQueue()].abilities = abilities
     }
     for stored in contents.commands {
       let life = CommandLife(stored.order, status: stored.status, policy: policy)
       commands[stored.order.id] = life
       if life.state == .queued {
-        devices[stored.order.device, default: Device()].waiting.append(stored.order.id)
+        devices[stored.order.device, default: CommandQueue()].add(stored.order.id)
       } else {
-        devices[stored.order.device, default: Device()].inFlight.append(stored.order.id)
+        devices[stored.order.device, default: CommandQueue()].resume(stored.order.id)
       }
       arm(life)
     }
@@ -99,9 +82,7 @@ package struct CommandBook: Sendable {
   package func abilities(of device: DeviceID) -> DeviceAbilities? { devices[device]?.abilities }
 
   /// How many commands of a device are not over.
-  package func count(of device: DeviceID) -> Int {
-    devices[device].map { $0.waiting.count + $0.inFlight.count } ?? 0
-  }
+  package func count(of device: DeviceID) -> Int { devices[device]?.count ?? 0 }
 
   /// The commands of a rollout that are not over, in no order.
   package func commands(ofRollout rollout: String) -> [String] {
@@ -117,7 +98,7 @@ package struct CommandBook: Sendable {
   package mutating func order(_ order: CommandOrder, now: Timestamp) -> [Action] {
     let life = CommandLife(order, policy: policy)
     commands[order.id] = life
-    devices[order.device, default: Device()].waiting.append(order.id)
+    devices[order.device, default: CommandQueue()].add(order.id)
     arm(life)
     let stored = StoredCommand(order: order, status: life.status)
     return [
@@ -129,8 +110,8 @@ package struct CommandBook: Sendable {
   /// Takes an order back of which nothing could be written; what waits behind it may go.
   package mutating func withdraw(_ id: String, now: Timestamp) -> [Action] {
     guard let life = commands.removeValue(forKey: id) else { return [] }
-    remove(id, of: life.order.device)
-    dropQuestions(of: id)
+    devices[life.order.device]?.remove(id)
+    questions.drop(about: id)
     return pump(life.order.device, now: now)
   }
 
@@ -146,118 +127,6 @@ package struct CommandBook: Sendable {
     case .ask(let event):
       commands[id] = life
       return .done(happened(event, to: life, now: now) + ask(life))
-    }
-  }
-
-  // MARK: - From devices
-
-  /// A device's link is open: what it may have heard of is sent once more, in order, and as much as it
-  /// takes of what waits.
-  package mutating func linkOpened(
-    _ device: DeviceID, profile: ProfileSummary?, now: Timestamp
-  ) -> [Action] {
-    var entry = devices[device] ?? Device()
-    entry.isOnline = true
-    var actions: [Action] = []
-    if let profile {
-      let abilities = DeviceAbilities(profile)
-      if entry.abilities != abilities { actions.append(.write([.abilities(device, abilities)])) }
-      entry.abilities = abilities
-    }
-    devices[device] = entry
-    for id in entry.inFlight {
-      dropQuestions(of: id)
-      guard let life = commands[id] else { continue }
-      actions += life.status.cancelled == nil ? send(life, now: now) : ask(life)
-    }
-    return actions + pump(device, now: now)
-  }
-
-  /// A device has no link any more.
-  package mutating func linkClosed(_ device: DeviceID) {
-    devices[device]?.isOnline = false
-    forgetIfEmpty(device)
-  }
-
-  /// An operator had a device forgotten: what it has not heard of is not sent to whoever comes under
-  /// its name.
-  package mutating func forgotten(_ device: DeviceID, now: Timestamp) -> [Action] {
-    guard let entry = devices[device] else { return [] }
-    devices[device]?.isOnline = false
-    devices[device]?.abilities = nil
-    var actions: [Action] = [.write([.abilities(device, nil)])]
-    for id in entry.waiting {
-      guard var life = commands[id],
-        let event = life.rejected("the device was forgotten", now: now)
-      else { continue }
-      commands[id] = life
-      actions += happened(event, to: life, now: now)
-    }
-    forgetIfEmpty(device)
-    return actions
-  }
-
-  /// A device answered a request; nil where this is no request of the book's, or not to that device.
-  package mutating func answered(
-    _ id: String, _ response: RPCResponse, from device: DeviceID, now: Timestamp
-  ) -> [Action]? {
-    guard let (asked, question) = questions[id], asked == device else { return nil }
-    questions[id] = nil
-    switch question {
-    case .command(let command):
-      guard var life = commands[command] else { return [] }
-      let event: CommandEvent? =
-        switch response {
-        case .result(let json):
-          switch Result(catching: { () throws(ProtocolError) in try CommandState(json: json) }) {
-          case .success(let state): life.answered(state, now: now)
-          case .failure(let fault): life.answeredNonsense("\(fault)", now: now)
-          }
-        case .error(let error): life.refused(error, now: now)
-        }
-      return keep(life, event, now: now)
-    case .cancel(let command):
-      guard var life = commands[command] else { return [] }
-      let event = CommandBook.cancelAnswer(response, &life, now: now)
-      return keep(life, event, now: now)
-    }
-  }
-
-  private static func cancelAnswer(
-    _ response: RPCResponse, _ life: inout CommandLife, now: Timestamp
-  ) -> CommandEvent? {
-    switch response {
-    case .result(let json):
-      guard let state = try? CommandState(json: json) else { return nil }
-      return life.answered(state, now: now)
-    case .error(let error):
-      // Anything else leaves it to the device's report or the deadline.
-      guard error.data?.code == RPCError.Word.notFound.rawValue else { return nil }
-      return life.cancelledUnheard(now: now)
-    }
-  }
-
-  /// A device says how far a command is; nil where it may not.
-  package mutating func progressed(
-    _ progress: CommandProgress, from device: DeviceID, now: Timestamp
-  ) -> [Action]? {
-    guard var life = commands[progress.command], life.order.device == device,
-      life.status.attempts > 0
-    else { return nil }
-    let event = life.progressed(now: now)
-    return keep(life, event, now: now) + [.progressed(life.order.id, device, progress)]
-  }
-
-  /// A device says how a command ended.
-  package mutating func finished(
-    _ report: CommandFinished, from device: DeviceID, now: Timestamp
-  ) -> Report {
-    guard var life = commands[report.command] else { return .notHere }
-    guard life.order.device == device else { return .refused(.foreignCommand) }
-    switch life.finished(report, now: now) {
-    case .impossible: return .refused(.neverSent)
-    case .repeated: return .known
-    case .news(let event): return .news(keep(life, event, now: now))
     }
   }
 
@@ -283,7 +152,7 @@ package struct CommandBook: Sendable {
     if let deadline = life.deadline { deadlines.add(life.order.id, at: deadline) }
   }
 
-  private mutating func keep(
+  mutating func keep(
     _ life: CommandLife, _ event: CommandEvent?, now: Timestamp
   ) -> [Action] {
     guard let event else { return [] }
@@ -292,7 +161,7 @@ package struct CommandBook: Sendable {
   }
 
   /// Makes an event durable and told; what it makes room for follows.
-  private mutating func happened(
+  mutating func happened(
     _ event: CommandEvent, to life: CommandLife, now: Timestamp
   ) -> [Action] {
     let id = life.order.id
@@ -306,29 +175,30 @@ package struct CommandBook: Sendable {
       return actions
     }
     commands[id] = nil
-    remove(id, of: life.order.device)
-    dropQuestions(of: id)
+    devices[life.order.device]?.remove(id)
+    questions.drop(about: id)
     defer { forgetIfEmpty(life.order.device) }
     return actions + pump(life.order.device, now: now)
   }
 
   /// Sends what waits for a device, as far as it is here and takes more.
-  private mutating func pump(_ device: DeviceID, now: Timestamp) -> [Action] {
+  mutating func pump(_ device: DeviceID, now: Timestamp) -> [Action] {
     var actions: [Action] = []
-    while let entry = devices[device], entry.isOnline, let id = entry.waiting.first,
-      entry.inFlight.count < max(1, entry.abilities?.atOnce ?? 1)
-    {
-      devices[device]?.waiting.removeFirst()
-      guard var life = commands[id] else { continue }
-      if let event = life.tick(now: now) ?? unfit(&life, entry.abilities, now: now) {
-        commands[id] = nil
-        let stored = StoredCommand(order: life.order, status: life.status)
-        actions.append(.write([.status(id, life.status), .audit(AuditLine(event, of: life))]))
-        actions.append(.changed(id, stored, event))
+    while let id = devices[device]?.sendNext() {
+      guard var life = commands[id] else {
+        devices[device]?.remove(id)
         continue
       }
-      devices[device]?.inFlight.append(id)
-      actions += send(life, now: now)
+      let abilities = devices[device]?.abilities
+      guard let event = life.tick(now: now) ?? unfit(&life, abilities, now: now) else {
+        actions += send(life, now: now)
+        continue
+      }
+      devices[device]?.remove(id)
+      commands[id] = nil
+      let stored = StoredCommand(order: life.order, status: life.status)
+      actions.append(.write([.status(id, life.status), .audit(AuditLine(event, of: life))]))
+      actions.append(.changed(id, stored, event))
     }
     return actions
   }
@@ -348,7 +218,7 @@ package struct CommandBook: Sendable {
     }
   }
 
-  private mutating func send(_ life: CommandLife, now: Timestamp) -> [Action] {
+  mutating func send(_ life: CommandLife, now: Timestamp) -> [Action] {
     var life = life
     guard let event = life.sent(now: now) else { return [] }
     let order = life.order
@@ -357,7 +227,7 @@ package struct CommandBook: Sendable {
     let request = CommandRequest(
       command: order.id, name: order.name, params: order.params, expires: order.expires,
       remainingSeconds: max(0, (order.expires - now).inSeconds), attempt: life.status.attempts)
-    let id = asking(.command(order.id), of: order.device, about: order.id)
+    let id = questions.ask(.command(order.id), of: order.device)
     return [
       .write([.status(order.id, life.status), .audit(AuditLine(event, of: life))]),
       .changed(order.id, StoredCommand(order: order, status: life.status), event),
@@ -365,68 +235,13 @@ package struct CommandBook: Sendable {
     ]
   }
 
-  private mutating func ask(_ life: CommandLife) -> [Action] {
+  mutating func ask(_ life: CommandLife) -> [Action] {
     guard devices[life.order.device]?.isOnline == true else { return [] }
-    let id = asking(.cancel(life.order.id), of: life.order.device, about: life.order.id)
+    let id = questions.ask(.cancel(life.order.id), of: life.order.device)
     return [.send(life.order.device, .cancelCommand(id: id, commandID: life.order.id))]
   }
 
-  private mutating func asking(
-    _ question: Question, of device: DeviceID, about command: String
-  ) -> String {
-    let id = newRequestID()
-    questions[id] = (device, question)
-    questionsByCommand[command, default: []].append(id)
-    return id
-  }
-
-  private mutating func dropQuestions(of command: String) {
-    for id in questionsByCommand.removeValue(forKey: command) ?? [] { questions[id] = nil }
-  }
-
-  private mutating func remove(_ id: String, of device: DeviceID) {
-    devices[device]?.waiting.removeAll { $0 == id }
-    devices[device]?.inFlight.removeAll { $0 == id }
-  }
-
-  private mutating func forgetIfEmpty(_ device: DeviceID) {
-    guard let entry = devices[device], entry.isForgettable, entry.abilities == nil else { return }
-    devices[device] = nil
-  }
-}
-
-extension RPCError {
-  /// A device speaks of another's command.
-  static let foreignCommand = RPCError(
-    .notYourDevice, "this command is not for this device", field: "params.command")
-
-  /// A device speaks of a command that it cannot know.
-  static let neverSent = RPCError(
-    .notFound, "this command was never sent", field: "params.command")
-
-  /// There is no such command.
-  static func noCommand(_ id: String) -> RPCError {
-    RPCError(.notFound, "there is no command \(id.prefix(64))", field: "params.command")
-  }
-}
-
-extension AuditLine {
-  /// What happened to a command. What was ordered stands with the first line, what came of it with the
-  /// last; output stays with the command.
-  init(_ event: CommandEvent, of life: CommandLife) {
-    var detail = JSONObject()
-    detail["name"] = .string(life.order.name)
-    switch event.kind {
-    case .state(.queued):
-      detail["params"] = .object(life.order.params)
-      detail["expires"] = .number(life.order.expires.seconds)
-    case .state(let state) where state.isFinal:
-      detail["exitCode"] = life.status.result?.exitCode.map { .number(Double($0)) }
-    default: break
-    }
-    self.init(
-      time: event.time, actor: event.actor.description, event: event.word,
-      device: life.order.device, command: life.order.id, rollout: life.order.rollout,
-      cause: event.cause, detail: .object(detail))
+  mutating func forgetIfEmpty(_ device: DeviceID) {
+    if devices[device]?.isForgettable == true { devices[device] = nil }
   }
 }
