@@ -148,10 +148,12 @@ struct ReaderPaceTests {
     pace.want(feed)
     #expect(fits && !pace.isEmpty)
     #expect(pace.next() == .tell([device]))
+    pace.fetched()
     var told: [String] = []
     while let action = pace.next(), case .tellCommands(let some) = action {
       #expect(some.count <= 100)
       told += some
+      pace.fetched()
     }
     #expect(told == (0..<150).map { "c\(1_000 + $0)" })
     #expect(pace.isEmpty)

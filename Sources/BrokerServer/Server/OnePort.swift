@@ -127,7 +127,7 @@ struct OnePortChannel: ServerChildChannel {
     http = HTTP1Channel(
       responder: responder,
       configuration: .init(
-        additionalChannelHandlers: { [BadRequestHandler.Installer()] },
+        additionalChannelHandlers: [BadRequestHandler.Installer()],
         idleTimeout: .seconds(60),
         httpDecoderConfiguration: .init(
           maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)))
