@@ -148,6 +148,7 @@ class Reader:
         self.since, self.cursor = since, None
         self.names, self.seen, self.twice, self.gaps, self.drops = {}, {}, [], [], 0
         self.stops = False
+        self.ended = 0
 
     async def run(self):
         while not self.stops:
@@ -163,6 +164,7 @@ class Reader:
         try:
             await asyncio.wait_for(self.socket() if self.kind == "socket" else self.stream(), 4)
         except asyncio.TimeoutError:
+            self.ended = time.time()
             return
         raise SystemExit("the last connection ended by itself")
 
@@ -197,12 +199,10 @@ class Reader:
             link.transport.abort()
 
     async def stream(self):
-        query = {
-            "resolution": self.wanted["resolution"], "since": self.since,
-            "functions": ",".join(self.wanted.get("functions", [])),
-        }
-        if "groupBy" in self.wanted:
-            query["groupBy"] = ",".join(self.wanted["groupBy"])
+        query = {"resolution": self.wanted["resolution"], "since": self.since}
+        for name in ("functions", "groupBy"):
+            if name in self.wanted:
+                query[name] = ",".join(self.wanted[name])
         head = [
             f"GET /v1/live/events?{urllib.parse.urlencode(query)} HTTP/1.1",
             f"Host: 127.0.0.1:{self.port}", f"Accept-Encoding: {self.random.choice(['gzip', 'deflate', 'identity'])}",
@@ -213,8 +213,10 @@ class Reader:
         try:
             writer.write(("\r\n".join(head) + "\r\n\r\n").encode())
             status = await reader.readline()
+            if b" 503 " in status:
+                raise EOFError("the broker is stopping")
             if b" 200 " not in status:
-                raise SystemExit(f"refused: {status}")
+                raise SystemExit(f"refused: {status} {await reader.read(2000)}")
             inflate = None
             while (line := (await reader.readline()).strip()):
                 name, _, value = line.decode().partition(":")
@@ -284,7 +286,6 @@ async def main(arguments):
         reader.stops = True
     await asyncio.gather(*reading)
     wrong, rows = [], 0
-    # Windows of ten seconds are complete only when their time is over; what lies in the open one is left out.
     now = time.time()
     for number, reader in enumerate(readers):
         wanted = reader.wanted
@@ -295,8 +296,9 @@ async def main(arguments):
             query["groupBy"] = ",".join(wanted["groupBy"])
         stored = broker.history(**query)
         length = {"raw": 0, "1s": 1, "10s": 10}[wanted["resolution"]]
-        stored = {key: value for key, value in stored.items() if key[2] + length < now - 1 or not length}
-        seen = {key: value for key, value in reader.seen.items() if key[2] + length < now - 1 or not length}
+        # A window is told when its time is over; one that was open when the reader ended is left out.
+        stored = {key: value for key, value in stored.items() if key[2] + length < reader.ended - 1 or not length}
+        seen = {key: value for key, value in reader.seen.items() if key[2] + length < reader.ended - 1 or not length}
         rows += len(stored)
         missing = [key for key in stored if key not in seen]
         different = [

@@ -4,6 +4,8 @@ import json
 import math
 import random
 import re
+import time
+import urllib.parse
 
 EDGES = [
     "0", "1", "-1", "-0", "2", "9", "60", "1000", "100000", "9007199254740991", "9007199254740993",
