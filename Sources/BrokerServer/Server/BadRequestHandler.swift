@@ -30,20 +30,11 @@ final class BadRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
   private var unanswered = 0
   private var isInBody = false
 
-  /// Puts one behind the decoder of the HTTP pipeline that it is added to, where requests are as they
-  /// came: libraries take handlers only where they are no more.
-  final class Installer: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = NIOAny
-
-    func handlerAdded(context: ChannelHandlerContext) {
-      let pipeline = context.pipeline.syncOperations
-      do {
-        let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-        try pipeline.addHandler(BadRequestHandler(), position: .after(decoder))
-      } catch {
-        context.fireErrorCaught(error)
-      }
-    }
+  /// Puts one behind the decoder of an HTTP pipeline. On the channel's loop.
+  static func add(to channel: any Channel) throws {
+    let pipeline = channel.pipeline.syncOperations
+    let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+    try pipeline.addHandler(BadRequestHandler(), position: .after(decoder))
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {

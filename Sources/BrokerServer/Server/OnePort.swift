@@ -127,7 +127,6 @@ struct OnePortChannel: ServerChildChannel {
     http = HTTP1Channel(
       responder: responder,
       configuration: .init(
-        additionalChannelHandlers: [BadRequestHandler.Installer()],
         idleTimeout: .seconds(60),
         httpDecoderConfiguration: .init(
           maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)))
@@ -155,6 +154,7 @@ struct OnePortChannel: ServerChildChannel {
             http.setup(channel: channel, logger: logger)
           }.flatMapThrowing { connection in
             try OldVersionHandler.add(to: channel)
+            try BadRequestHandler.add(to: channel)
             outcome.succeed(connection)
           }
         })

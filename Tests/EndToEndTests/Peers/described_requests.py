@@ -181,7 +181,11 @@ class Requests:
 
     async def raw(self, status, code, text, path):
         """Bytes as they are, the last answer to which is a problem with a code."""
-        answer = (await asyncio.to_thread(self.exchange, text)).decode()
+        self.judge(await asyncio.to_thread(self.exchange, text), status, code, text, path)
+
+    def judge(self, answer, status, code, text, path, method="get"):
+        """Checks that the last of an exchange's answers is a problem with a code."""
+        answer = answer.decode() or "HTTP/1.1 000 \r\n"
         *_, last = re.finditer(r"(?:^|(?<=}))HTTP/1\.1 (?=[0-9]{3} )", answer)
         head, _, body = answer[last.end():].partition("\r\n\r\n")
         what = repr(text[:80])
@@ -192,7 +196,7 @@ class Requests:
         if problem["code"] != code or problem["status"] != status:
             self.rest.fault(f"{what}: no problem {code}", value=body)
         if path:
-            self.rest.answered("get", path, status, fields, body, problem)
+            self.rest.answered(method, path, status, fields, body, problem)
         else:
             self.rest.check(what, problem, {"$ref": "#/components/schemas/Problem"}, "raw")
 

@@ -279,12 +279,14 @@ class Driver(Requests, Orders):
             self.links.fault("a subscription to 12000 series")
         device = await self.device("last", commands=[])
         upgrade = "GET /v1/device?device=a HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n"
-        for _ in range(20):
-            answers = await asyncio.gather(*[asyncio.to_thread(self.exchange, upgrade) for _ in range(20)])
-            if any(b" 503 " in answer[:13] for answer in answers):
-                break
-        await self.raw(503, "overloaded", upgrade, "/v1/device")
-        await self.call("post", "/v1/device/session", 503, {"device": "held"}, body="{}", kind="application/x-ndjson")
+        session = ("POST /v1/device/session?device=a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                   "Content-Length: 2\r\n\r\n{}")
+        for method, path, text in (("get", "/v1/device", upgrade), ("post", "/v1/device/session", session)):
+            refused = None
+            for _ in range(20):
+                answers = await asyncio.gather(*[asyncio.to_thread(self.exchange, text) for _ in range(20)])
+                refused = next((one for one in answers if one.startswith(b"HTTP/1.1 503 ")), refused)
+            self.judge(refused or b"", 503, "overloaded", text, path, method)
         if self.arguments.broker_pid:
             os.kill(self.arguments.broker_pid, signal.SIGTERM)
             await device.wait(lambda one: one.get("method") == "bye", "bye")
