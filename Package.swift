@@ -143,7 +143,9 @@ let package = Package(
     tests("DeviceProtocolTests", ["DeviceProtocol", "TelemetryModel", "TestValues"]),
     tests("SettingsTests", ["Settings"]),
     tests("LinuxSensorsTests", ["LinuxSensors", "AgentCore", "TelemetryModel"]),
-    tests("AgentCoreTests", ["AgentCore", "DeviceProtocol", "TelemetryModel", "TestValues"]),
+    tests(
+      "AgentCoreTests",
+      ["AgentCore", "DeviceProtocol", "Simulation", "TelemetryModel", "TestValues"]),
     tests(
       "HawserAgentTests",
       nio + ["hawser-agent", "AgentCore", "Settings", "TelemetryModel", "WebSocketTransport"]),

@@ -1,6 +1,7 @@
 import AgentCore
 import DeviceProtocol
 import Glibc
+import Simulation
 import TestValues
 import Testing
 

@@ -1,5 +1,6 @@
 import AgentCore
 import DeviceProtocol
+import Simulation
 import Synchronization
 import TelemetryModel
 import TestValues

@@ -132,7 +132,7 @@ extension World {
       case .finished: violate("the agent stopped for good")
       }
     }
-    if disk.isOff { return agentIsGone(byPowerCut: true) }
+    if disk.isCut { return agentIsGone(byPowerCut: true) }
     rearmAgent()
   }
 

@@ -42,7 +42,7 @@ package final class World {
   var isCalm = false
 
   // The agent.
-  var disk = Disk()
+  var disk = PowerCutFolder()
   var machine: LinkMachine?
   var epoch = ""
   /// What the agent keeps besides its readings.

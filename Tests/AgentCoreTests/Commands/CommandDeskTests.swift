@@ -1,4 +1,5 @@
 import DeviceProtocol
+import Simulation
 import TelemetryModel
 import Testing
 

@@ -1,12 +1,13 @@
-import AgentCore
+package import AgentCore
 import Synchronization
-import TestValues
+package import TestValues
 
-/// A spool's folder in memory whose power can be cut after any number of written bytes. What was
-/// not synced is then kept in part: each file's volatile tail up to a random byte, unsynced
-/// deletions perhaps undone.
-final class PowerCutFolder: SpoolFolder {
-  struct File {
+/// A device's folder in memory, whose power can be cut after any number of written bytes.
+///
+/// A killed process leaves everything it wrote. After a power cut there is what was synced and, of each
+/// file's rest, a random part; deletions that were not synced are perhaps undone.
+package final class PowerCutFolder: SpoolFolder {
+  private struct File {
     var bytes: [UInt8] = []
     /// Bytes that a power cut cannot take.
     var durable = 0
@@ -17,29 +18,43 @@ final class PowerCutFolder: SpoolFolder {
     var files: [String: File] = [:]
     /// Deleted files whose deletion is not durable.
     var deleted: [String: File] = [:]
+    /// Bytes until the power goes, in the middle of a write; negative once it has.
     var budget: Int
     var writtenBytes = 0
     var syncs = 0
-    /// The disk's size; what is written to it counts.
     var capacity = Int.max
   }
 
   private let state: Mutex<State>
 
-  init(_ files: [String: [UInt8]] = [:], cutAfter budget: Int = .max) {
+  /// A folder with durable files.
+  package init(_ files: [String: [UInt8]] = [:], cutAfter budget: Int = .max) {
     let durable = files.mapValues {
       File(bytes: $0, durable: $0.count, isNameDurable: true)
     }
     state = Mutex(State(files: durable, budget: budget))
   }
 
-  var writtenBytes: Int { state.withLock { $0.writtenBytes } }
-  var syncs: Int { state.withLock { $0.syncs } }
-  var isCut: Bool { state.withLock { $0.budget < 0 } }
-  var contents: [String: [UInt8]] { state.withLock { $0.files.mapValues(\.bytes) } }
+  private init(_ state: State) {
+    self.state = Mutex(state)
+  }
+
+  // MARK: What happens to it
+
+  /// Lets the power go after so many more bytes.
+  package func cutPower(after bytes: Int) { state.withLock { $0.budget = bytes } }
+
+  /// The disk refuses everything, or takes it again.
+  package func setBroken(_ isBroken: Bool) { state.withLock { $0.budget = isBroken ? -1 : .max } }
+
+  /// How large the disk is; written files count, nothing else does.
+  package var capacity: Int {
+    get { state.withLock { $0.capacity } }
+    set { state.withLock { $0.capacity = newValue } }
+  }
 
   /// What is on the disk when the power is back.
-  func survivors(using random: inout Seeded) -> [String: [UInt8]] {
+  package func survivors(using random: inout Seeded) -> [String: [UInt8]] {
     var left: [String: [UInt8]] = [:]
     let (files, deleted) = state.withLock { ($0.files, $0.deleted) }
     for (name, file) in files.sorted(by: { $0.key < $1.key }) {
@@ -54,18 +69,43 @@ final class PowerCutFolder: SpoolFolder {
     return left
   }
 
-  func names() throws(SpoolFailure) -> [String] {
+  /// What the next start of the program finds.
+  package func restart(
+    afterPowerCut: Bool, using random: inout Seeded
+  ) -> PowerCutFolder {
+    if afterPowerCut || isCut { return PowerCutFolder(survivors(using: &random)) }
+    var state = state.withLock { $0 }
+    state.budget = .max
+    return PowerCutFolder(state)
+  }
+
+  // MARK: What is known of it
+
+  /// Bytes that were written, durable or not.
+  package var writtenBytes: Int { state.withLock { $0.writtenBytes } }
+  /// How often something was made durable.
+  package var syncs: Int { state.withLock { $0.syncs } }
+  /// Whether the power went.
+  package var isCut: Bool { state.withLock { $0.budget < 0 } }
+  /// The files as a program sees them.
+  package var contents: [String: [UInt8]] { state.withLock { $0.files.mapValues(\.bytes) } }
+
+  // MARK: SpoolFolder
+
+  package func names() throws(SpoolFailure) -> [String] {
     try check()
     return state.withLock { $0.files.keys.sorted() }
   }
 
-  func read(_ name: String, from offset: Int, count: Int) throws(SpoolFailure) -> [UInt8] {
+  package func read(
+    _ name: String, from offset: Int, count: Int
+  ) throws(SpoolFailure) -> [UInt8] {
     try check()
     guard let file = state.withLock({ $0.files[name] }) else { throw SpoolFailure("no \(name)") }
     return Array(file.bytes.dropFirst(offset).prefix(count))
   }
 
-  func append(_ bytes: [UInt8], to name: String) throws(SpoolFailure) {
+  package func append(_ bytes: [UInt8], to name: String) throws(SpoolFailure) {
     try check()
     state.withLock { state in
       let fits = min(bytes.count, state.budget)
@@ -76,7 +116,7 @@ final class PowerCutFolder: SpoolFolder {
     try check()
   }
 
-  func sync(_ name: String) throws(SpoolFailure) {
+  package func sync(_ name: String) throws(SpoolFailure) {
     try check()
     state.withLock { state in
       let count = state.files[name]?.bytes.count ?? 0
@@ -87,7 +127,7 @@ final class PowerCutFolder: SpoolFolder {
     }
   }
 
-  func truncate(_ name: String, to count: Int) throws(SpoolFailure) {
+  package func truncate(_ name: String, to count: Int) throws(SpoolFailure) {
     try check()
     state.withLock { state in
       guard var file = state.files[name] else { return }
@@ -97,7 +137,7 @@ final class PowerCutFolder: SpoolFolder {
     }
   }
 
-  func remove(_ name: String) throws(SpoolFailure) {
+  package func remove(_ name: String) throws(SpoolFailure) {
     try check()
     state.withLock { state in
       if let file = state.files.removeValue(forKey: name), file.isNameDurable {
@@ -106,21 +146,12 @@ final class PowerCutFolder: SpoolFolder {
     }
   }
 
-  /// How large the disk is; written files count, nothing else does.
-  var capacity: Int {
-    get { state.withLock { $0.capacity } }
-    set { state.withLock { $0.capacity = newValue } }
-  }
-
-  func freeBytes() throws(SpoolFailure) -> Int {
+  package func freeBytes() throws(SpoolFailure) -> Int {
     try check()
     return state.withLock { state in
       state.capacity - state.files.values.reduce(0) { $0 + $1.bytes.count }
     }
   }
-
-  /// The disk refuses everything, or takes it again.
-  func setBroken(_ isBroken: Bool) { state.withLock { $0.budget = isBroken ? -1 : .max } }
 
   private func check() throws(SpoolFailure) {
     if isCut { throw SpoolFailure("no power") }
