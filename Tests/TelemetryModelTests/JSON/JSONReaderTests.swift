@@ -77,6 +77,7 @@ struct JSONReaderTests {
       "0.1", "1e22", "1e23", "9007199254740993", "123456789012345678901234567890", "4.9e-324",
       "2.2250738585072011e-308", "1.7976931348623157e308", "0.000001", "1e-400", "12345678",
       "123456789", "1234567890123456789012", "0.30000000000000004", "100000000.00000001",
+      "0", "-0", "7", "5.07", "0.0000001", "1234567", "123456.7", "0.123456", "1e5", "1.5E-3",
     ]
     for _ in 0..<2000 {
       texts.append("\(random.finite())")
@@ -87,11 +88,31 @@ struct JSONReaderTests {
         "\(Int32.random(in: -9999...9999, using: &random))e\(Int.random(in: -30...30, using: &random))"
       )
     }
+    for _ in 0..<2000 {
+      let whole = Int.random(in: -12_345...12_345, using: &random)
+      texts.append("\(whole).\(Int.random(in: 0...12_345, using: &random))")
+    }
     for text in texts {
-      let input = bytes(text)
-      var reader = JSONReader()
-      #expect(try reader.number(input.span) == Double(text), "\(text), seed \(random.seed)")
-      #expect(reader.position == input.count)
+      // What follows decides in how many pieces it is looked at.
+      for end in ["", "}", #","a":1}"#, "\n  ]     "] {
+        let input = bytes(text + end)
+        var reader = JSONReader()
+        #expect(try reader.number(input.span) == Double(text), "\(text), seed \(random.seed)")
+        #expect(reader.position == text.utf8.count)
+      }
+    }
+  }
+
+  @Test(
+    "What is no number is refused, whatever follows",
+    arguments: ["01", "-", "1.", ".5", "1e", "1e+", "00.5", "1.e5", "-01.5", "+1", "1.x"])
+  func noNumbers(text: String) {
+    for end in ["", "}", #","a":12345678}"#] {
+      let input = bytes(text + end)
+      #expect(throws: JSONError.self) {
+        var reader = JSONReader()
+        _ = try reader.number(input.span)
+      }
     }
   }
 
