@@ -4,6 +4,11 @@ import TelemetryModel
 
 /// Packs of ten records: one again and again, as other decoders are measured too; those of a fleet, all
 /// different; and those of a fleet in which nothing is where it was the last time.
+///
+/// The last cost twice as much a record: a name has to be looked up, since none can be expected, there
+/// are two numbers instead of one, and their lengths are what branch predictors get wrong. Of some
+/// 1,200 instructions (as callgrind counts them) the numbers take 280, the lookup 240, and comparing
+/// the record's beginning 140.
 enum Decoding {
   static let pack: [UInt8] = {
     var fleet = Ingest.fleet()
