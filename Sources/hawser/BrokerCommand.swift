@@ -49,7 +49,7 @@ struct BrokerCommand: AsyncParsableCommand {
     let broker = Broker(
       configuration: configuration, store: store, logger: logger, now: SQLiteStore.wallClock,
       ready: { address in
-        Output.line("hawser: ready at http://\(address)/")
+        Output.announce("hawser: ready at http://\(address)/")
       })
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(

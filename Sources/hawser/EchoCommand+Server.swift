@@ -33,7 +33,7 @@ extension EchoCommand {
     }
     let place = listener.localAddress?.port ?? Int(port)
     let host = address.contains(":") ? "[\(address)]" : address
-    Output.line("hawser: echoing at \(secrets == nil ? "ws" : "wss")://\(host):\(place)/")
+    Output.announce("hawser: echoing at \(secrets == nil ? "ws" : "wss")://\(host):\(place)/")
     try await listener.closeFuture.get()
   }
 

@@ -41,8 +41,6 @@ enum Failure {
   }
 
   private static func say(_ text: String) {
-    for line in text.split(separator: "\n") {
-      Output.line("hawser: \(TextTable.clean(String(line)))", to: STDERR_FILENO)
-    }
+    for line in text.split(separator: "\n") { Output.say(String(line)) }
   }
 }

@@ -3,6 +3,17 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
+extension HandshakeError {
+  /// An error of connecting, or of what came after, in words for people.
+  package static func words(for error: any Error) -> String {
+    switch error {
+    case is NIOConnectionError, is IOError: "\(ConnectPlan.failure(error, toProxy: false))"
+    case ChannelError.connectTimeout: "\(HandshakeError.timedOut(.connect))"
+    default: "\(error)"
+    }
+  }
+}
+
 /// All there is to know for one attempt.
 struct ConnectPlan {
   var url: WebSocketURL

@@ -34,8 +34,11 @@ struct DevicesCommand: AsyncParsableCommand {
     if !labels.isEmpty { query.append(("label", labels.joined(separator: ","))) }
     if let state { query.append(("state", state)) }
     let devices = try await RestClient(options: broker).list("/v1/devices", "devices", query)
+    guard !devices.isEmpty else {
+      return Output.say(query.count > 1 ? "no device is like that" : "there are no devices yet")
+    }
     guard !broker.json else {
-      for device in devices { Output.line(device.description) }
+      for device in devices { Output.json(device) }
       return
     }
     for line in DevicesCommand.table(devices, now: WatchScreen.wallClock()) { Output.line(line) }
@@ -48,7 +51,6 @@ struct DevicesCommand: AsyncParsableCommand {
 
   /// The list for people.
   static func table(_ devices: [JSONValue], now: Timestamp) -> [String] {
-    guard !devices.isEmpty else { return ["There are no such devices."] }
     var rows = [["DEVICE", "STATE", "FOR", "LINK", "ADDRESS", "AGENT", "LABELS"]]
     for device in devices {
       let state = device["state"]?.string ?? "-"

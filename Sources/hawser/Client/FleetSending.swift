@@ -21,10 +21,10 @@ struct FleetSending {
       throw Failure.unavailable("the broker's answer has no rollout")
     }
     guard options.wait else {
-      return Output.line(options.broker.json ? posted.description : id)
+      return options.broker.json ? Output.json(posted) : Output.line(id)
     }
     let ended = try await outcome(of: id)
-    if options.broker.json { Output.line(ended.description) } else { show(ended) }
+    if options.broker.json { Output.json(ended) } else { show(ended) }
     let code = FleetSending.exitCode(ended)
     if code != .success { throw code }
   }
@@ -72,17 +72,17 @@ struct FleetSending {
 
   private func show(_ rollout: JSONValue) {
     let cause = rollout["cause"]?.string ?? ""
-    Output.line(
-      "hawser: \(rollout["state"]?.string ?? "?") (\(cause)): "
-        + FleetSending.text(FleetSending.counts(rollout)), to: STDERR_FILENO)
+    Output.say(
+      "\(rollout["state"]?.string ?? "?") (\(cause)): "
+        + FleetSending.text(FleetSending.counts(rollout)))
     if rollout["state"]?.string == "stopped", let id = rollout["rollout"]?.string {
-      Output.line("hawser: POST /v1/rollouts/\(id)/resume goes on", to: STDERR_FILENO)
+      Output.say("POST /v1/rollouts/\(id)/resume goes on")
     }
   }
 
   private static func counts(_ rollout: JSONValue) -> [String: Int] {
     (rollout["counts"]?.object?.members ?? []).reduce(into: [:]) {
-      $0[$1.key] = $1.value.number.map { Int($0) }
+      $0[$1.key] = $1.value.number.flatMap { Int(exactly: $0) }
     }
   }
 

@@ -12,9 +12,12 @@ struct HistoryCommand: AsyncParsableCommand {
       QUERY is DEVICES/METRICS, each one or several patterns separated by commas; either may be left \
       out: 'pump-*', '*/cpu.*', 'pump-1,pump-2/temperature,pressure'.
 
+      What stands before the first slash is of devices, the rest of metrics; a slash in a device's name \
+      is written ?.
+
       On a terminal each series is a small plot of the first function, and of raw texts there are the \
-      last changes; elsewhere each row is a line. \
-      Times are RFC 3339, seconds since 1970, or relative to now (-10m; s, m, h, d).
+      last changes, in this machine's time; elsewhere each row is a line, in UTC. Times are RFC 3339, seconds since 1970, or relative to now \
+      (-10m; s, m, h, d).
       """)
 
   @Argument(help: "What to show; everything by default.")
@@ -33,8 +36,10 @@ struct HistoryCommand: AsyncParsableCommand {
   @Option(help: "raw, or a window: 1s, 10s, 1m, 10m, 1h, 1d; by default what fits a plot.")
   var resolution: String?
 
-  @Option(help: "What is said of a window, separated by commas.")
-  var functions = "mean,min,max"
+  @Option(
+    help:
+      "What is said of a window, separated by commas; mean,min,max unless it is said. Not of raw.")
+  var functions: String?
 
   @Option(help: "Labels by which devices are merged, separated by commas.")
   var groupBy: String?
@@ -52,10 +57,13 @@ struct HistoryCommand: AsyncParsableCommand {
     guard [plot, csv, broker.json].count(where: { $0 }) <= 1 else {
       throw ValidationError("--plot, --csv and --json exclude each other.")
     }
+    try WindowOptions.check(resolution: resolution, functions: functions, labels: labels)
   }
 
   func run() async throws {
     let client = RestClient(options: broker)
+    var isEmpty = true
+    var isUnknown = true
     if csv {
       let answer = try await client.get(
         "/v1/history", parameters + [("limit", "10000000")], accept: "text/csv")
@@ -69,14 +77,22 @@ struct HistoryCommand: AsyncParsableCommand {
         "/v1/history",
         parameters + [("limit", "50000")] + (cursor.map { [("cursor", $0)] } ?? []))
       if isPlot { plots.take(page) } else { HistoryCommand.write(page, asJSON: broker.json) }
+      if page["series"]?.array?.isEmpty == false { isUnknown = false }
+      if page["rows"]?.array?.isEmpty == false { isEmpty = false }
       cursor = page["next"]?.string
     } while cursor != nil
-    if isPlot { for line in plots.lines(width: HistoryCommand.width) { Output.line(line) } }
+    guard !isUnknown else { return Output.say("no series is like \(query) yet") }
+    if isPlot {
+      for line in plots.lines(width: HistoryCommand.width) { Output.line(line) }
+    } else if isEmpty {
+      Output.say("nothing was measured in this time")
+    }
   }
 
   private var parameters: [(String, String)] {
     let wanted = QueryText(query)
-    var query = [("from", from), ("functions", functions)]
+    var query = [("from", from)]
+    if resolution != "raw" { query.append(("functions", functions ?? "mean,min,max")) }
     if !wanted.devices.isEmpty {
       query.append(("device", wanted.devices.joined(separator: ",")))
     }
@@ -97,74 +113,8 @@ struct HistoryCommand: AsyncParsableCommand {
   }
 
   private static func write(_ page: JSONValue, asJSON: Bool) {
-    var table = WatchScreen(isTable: false, isJSON: asJSON, title: "")
+    var table = WatchScreen(isTable: false, isJSON: asJSON, query: "", title: "")
     table.take(nil, page)
     table.take("update", page)
-  }
-}
-
-/// The rows of an answer, sorted into series for plots; a pure value.
-struct SeriesPlots {
-  private struct Plot {
-    var title: String
-    var points: [TextPlot.Point] = []
-    /// The newest of what is no number, changes only.
-    var words: [(time: Double, value: JSONValue)] = []
-
-    mutating func add(_ word: (time: Double, value: JSONValue)) {
-      guard words.last?.value != word.value else { return }
-      words.append(word)
-      if words.count > SeriesPlots.shownWords { words.removeFirst() }
-    }
-
-    func lines(width: Int, height: Int) -> [String] {
-      let said = words.map { word in
-        let time = TextTable.time(Timestamp(seconds: word.time.rounded(.down)))
-        return "  \(time)  \(TextTable.value(word.value, longest: max(8, width - 24)))"
-      }
-      guard !points.isEmpty || said.isEmpty else { return said }
-      return TextPlot.lines(points, width: width, height: height) + said
-    }
-  }
-
-  /// How many changes of a series' text are shown.
-  private static let shownWords = 10
-
-  private var plots: [Int: Plot] = [:]
-  private var order: [Int] = []
-
-  mutating func take(_ page: JSONValue) {
-    let column = page["columns"]?.array?.dropFirst(2).first?.string ?? ""
-    let resolution = page["resolution"]?.string ?? ""
-    for series in page["series"]?.array ?? [] {
-      guard let number = series["series"]?.integer, plots[number] == nil else {
-        continue
-      }
-      let who = series["device"]?.string ?? TextTable.labels(series["group"])
-      let unit = series["unit"]?.string.map { " [\($0)]" } ?? ""
-      let what = column == "value" ? "raw" : "\(column) of \(resolution)"
-      plots[number] = Plot(
-        title: TextTable.clean("\(who) \(series["metric"]?.string ?? "-")\(unit), \(what)"))
-      order.append(number)
-    }
-    for row in page["rows"]?.array ?? [] {
-      guard let values = row.array, values.count > 2, let number = values[0].integer,
-        let time = values[1].number
-      else { continue }
-      if let value = values[2].number {
-        plots[number]?.points.append((time: time, value: value))
-      } else if values[2] != .null {
-        plots[number]?.add((time: time, value: values[2]))
-      }
-    }
-  }
-
-  func lines(width: Int, height: Int = 6) -> [String] {
-    let shown = order.compactMap { plots[$0] }
-      .filter { !$0.points.isEmpty || !$0.words.isEmpty }
-    guard !shown.isEmpty else { return ["Nothing was measured."] }
-    return shown.flatMap { plot in
-      [plot.title] + plot.lines(width: width, height: height) + [""]
-    }
   }
 }

@@ -9,7 +9,7 @@ struct ProgressLine {
   mutating func show(_ text: String) {
     guard isShown, text != last else { return }
     last = text
-    write("\r\u{1B}[K\(text)")
+    write("\r\u{1B}[K\(TerminalText.clean(text))")
   }
 
   /// Takes the line away.
@@ -21,7 +21,7 @@ struct ProgressLine {
 
   /// `[######    ]`, so many of `width` cells.
   static func bar(_ share: Double, width: Int = 24) -> String {
-    let filled = Int((min(max(share, 0), 1) * Double(width)).rounded(.down))
+    let filled = Int((max(0, min(share.isNaN ? 0 : share, 1)) * Double(width)).rounded(.down))
     return "["
       + String(repeating: "#", count: filled) + String(repeating: " ", count: width - filled)
       + "]"

@@ -23,7 +23,7 @@ extension RestClient {
       answer = try await exchange(
         url, method: method, headers: headers, body: body.map { ByteBuffer(bytes: $0.json) })
     } catch {
-      throw Failure.unavailable("\(options.broker) does not answer: \(error)")
+      throw noAnswer(error)
     }
     let json = (try? JSONValue(parsing: answer.body.readableBytesUInt8Span)) ?? .null
     guard (200..<300).contains(answer.status) else {
@@ -39,12 +39,14 @@ extension RestClient {
 
     init(status: Int, problem: JSONValue) {
       self.status = status
-      detail = problem["detail"]?.string ?? "the broker answered with status \(status)"
+      detail = OptionNames.text(
+        problem["detail"]?.string ?? "the broker answered with status \(status)",
+        field: problem["field"]?.string)
     }
 
     /// Says it on standard error; its code of sysexits(3).
     func said() -> ExitCode {
-      Output.line("hawser: \(detail)", to: STDERR_FILENO)
+      Output.say(detail)
       switch status {
       case 404: return ExitCode(EX_NOINPUT)
       case 400, 422: return ExitCode(EX_DATAERR)

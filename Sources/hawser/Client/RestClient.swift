@@ -1,3 +1,4 @@
+import ArgumentParser
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -52,14 +53,21 @@ struct RestClient {
     do {
       answer = try await exchange(url, headers: ["Accept": accept])
     } catch {
-      throw Failure.unavailable("\(options.broker) does not answer: \(error)")
+      throw noAnswer(error)
     }
     guard answer.status == 200 else {
       let problem = try? JSONValue(parsing: answer.body.readableBytesUInt8Span)
       throw Failure.refused(
-        problem?["detail"]?.string ?? "\(options.broker) answered with status \(answer.status)")
+        OptionNames.text(
+          problem?["detail"]?.string ?? "\(options.broker) answered with status \(answer.status)",
+          field: problem?["field"]?.string))
     }
     return answer
+  }
+
+  /// What it says where there is no answer.
+  func noAnswer(_ error: any Error) -> ExitCode {
+    Failure.unavailable("\(options.broker) does not answer: \(HandshakeError.words(for: error))")
   }
 
   private func trust(_ url: WebSocketURL) throws -> ClientTLS? {

@@ -103,7 +103,7 @@ struct SendCommand: AsyncParsableCommand {
   /// Asks whoever sits at the terminal; true where nobody does.
   func confirms(_ question: String) -> Bool {
     guard !yes, isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return true }
-    Output.line("\(question) Type yes to go on:", to: STDERR_FILENO)
+    Output.say("\(question) Type yes to go on:")
     return readLine() == "yes"
   }
 
@@ -134,7 +134,7 @@ private struct DeviceSending {
       throw Failure.unavailable("the broker's answer has no command")
     }
     guard options.wait else {
-      return Output.line(options.broker.json ? posted.description : id)
+      return options.broker.json ? Output.json(posted) : Output.line(id)
     }
     let ended = try await outcome(of: id)
     guard let state = ended["state"]?.string.flatMap({ CommandPhase(rawValue: $0) }) else {
@@ -173,18 +173,21 @@ private struct DeviceSending {
       seen = answer["version"]?.string
       let progress = answer["progress"]
       let percent = progress?["percent"]?.number
-      let bar = percent.map { " \(ProgressLine.bar($0 / 100)) \(Int($0)) %" } ?? ""
+      let bar =
+        percent.map { " \(ProgressLine.bar($0 / 100)) \(TextTable.number($0.rounded())) %" } ?? ""
       let text = progress?["text"]?.string.map { " \($0)" } ?? ""
       line.show("\(device): \(state)\(bar)\(text)")
     }
   }
 
   private func show(_ command: JSONValue, _ state: CommandPhase) {
-    if options.broker.json { return Output.line(command.description) }
+    if options.broker.json { return Output.json(command) }
     let result = command["result"]
-    if let output = result?["output"]?.string, !output.isEmpty { Output.line(output) }
+    for line in result?["output"]?.string?.split(
+      separator: "\n", omittingEmptySubsequences: false) ?? []
+    { Output.line(String(line)) }
     let reason = result?["reason"]?.string.map { ": \($0)" } ?? ""
-    let code = result?["exitCode"]?.number.map { " (exit code \(Int($0)))" } ?? ""
-    Output.line("hawser: \(state.rawValue)\(code)\(reason)", to: STDERR_FILENO)
+    let code = result?["exitCode"]?.number.map { " (exit code \(TextTable.number($0)))" } ?? ""
+    Output.say("\(state.rawValue)\(code)\(reason)")
   }
 }

@@ -24,55 +24,27 @@ enum TextTable {
     }
   }
 
-  /// What somebody else has written, without anything that a terminal would obey or that would turn the
-  /// order of letters: control characters of both kinds, ends of lines, marks of direction.
-  static func clean(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: isUnprintable) else { return text }
-    var clean = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars { clean.append(isUnprintable(scalar) ? "\u{FFFD}" : scalar) }
-    return String(clean)
-  }
+  private static let prefixes = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
+  private static let binaryPrefixes = [
+    (0x1p50, "Pi"), (0x1p40, "Ti"), (0x1p30, "Gi"), (0x1p20, "Mi"), (0x1p10, "Ki"),
+  ]
 
-  private static func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069, 0x200E, 0x200F, 0x61C: true
-    default: false
-    }
-  }
-
-  /// A value of a row for people: a number as ``number(_:)`` has it, text as it is but cut, data as the
-  /// beginning of its base64url; `-` where there is none.
-  static func value(_ value: JSONValue?, longest: Int = 32) -> String {
-    switch value {
-    case .string(let text): cut(clean(text), longest)
-    case .object(let data)?: "vd:" + cut(clean(data["vd"]?.string ?? "?"), longest - 3)
-    default: number(value?.number)
-    }
-  }
-
-  /// A value for a line of its own: text in quotes, as in JSON and whole.
-  static func word(_ value: JSONValue) -> String {
-    switch value {
-    case .string: clean(value.description)
-    case .object: TextTable.value(value, longest: .max)
-    default: number(value.number)
-    }
-  }
-
-  private static func cut(_ text: String, _ longest: Int) -> String {
-    text.count <= longest ? text : text.prefix(longest - 1) + "…"
-  }
-
-  /// A number with about five digits that say something, from a million on with a prefix of the SI; `-`
-  /// where there is none.
-  static func number(_ value: Double?) -> String {
+  /// A number with about five digits that say something, from ten thousand on with a prefix: of the SI, or
+  /// for bytes (unit `B`) a binary one, as on the dashboard; `-` where there is none.
+  static func number(_ value: Double?, unit: String? = nil) -> String {
     guard let value, value.isFinite else { return "-" }
     let magnitude = value.magnitude
     if magnitude != 0, magnitude < 1e-4 || magnitude >= 1e18 { return scientific(value) }
-    for (size, prefix) in [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")]
-    where magnitude >= size {
-      return number(value / size) + prefix
+    if magnitude >= 10_000 {
+      for (size, prefix) in unit == "B" ? binaryPrefixes : prefixes where magnitude >= size {
+        return short(value / size) + prefix
+      }
     }
+    return short(value)
+  }
+
+  private static func short(_ value: Double) -> String {
+    let magnitude = value.magnitude
     var decimals = 4
     var limit = 10.0
     while decimals > 0, magnitude >= limit {
@@ -99,9 +71,38 @@ enum TextTable {
     return (value < 0 ? "-" : "") + "\(fixed(mantissa, 3))e\(exponent)"
   }
 
+  /// A value of a row for people: a number as ``number(_:unit:)`` has it, text as it is but cut, data as
+  /// the beginning of its base64url; `-` where there is none.
+  static func value(_ value: JSONValue?, unit: String? = nil, longest: Int = 32) -> String {
+    switch value {
+    case .string(let text): cut(clean(text), longest)
+    case .object(let data)?: "vd:" + cut(clean(data["vd"]?.string ?? "?"), longest - 3)
+    default: number(value?.number, unit: unit)
+    }
+  }
+
+  /// A value for a line of its own: text in quotes, as in JSON and whole.
+  static func word(_ value: JSONValue, unit: String? = nil) -> String {
+    switch value {
+    case .string: clean(value.description)
+    case .object: TextTable.value(value, longest: .max)
+    default: number(value.number, unit: unit)
+    }
+  }
+
+  private static func cut(_ text: String, _ longest: Int) -> String {
+    text.count <= longest ? text : text.prefix(longest - 1) + "…"
+  }
+
+  /// For a cell: without anything that a terminal would obey or that would turn the order of letters, and
+  /// without tabs, which would move what is beside it.
+  static func clean(_ text: String) -> String {
+    TerminalText.clean(text).replacing("\t", with: "\u{FFFD}")
+  }
+
   /// `4s`, `12m`, `3h 05m`, `2d 4h`.
   static func span(_ duration: Duration) -> String {
-    let seconds = max(0, Int(duration.inSeconds))
+    let seconds = max(0, duration.components.seconds)
     switch seconds {
     case ..<60: return "\(seconds)s"
     case ..<3_600: return "\(seconds / 60)m"
