@@ -40,6 +40,7 @@ final class HistoryServer: Sendable {
     let registry = DeviceRegistry(try store.devices())
     let limits: [Resolution: Duration] = [.s1: .seconds(86_400), .s10: .seconds(7 * 86_400)]
     let router = Router(context: BrokerRequestContext.self)
+    router.add(middleware: CompressionMiddleware())
     router.add(middleware: ProblemMiddleware())
     HistoryRoutes(
       store: store, catalog: catalog, registry: registry, now: { server.now() },
@@ -64,29 +65,31 @@ final class HistoryServer: Sendable {
     _ = try? await running.value
   }
 
-  func get(_ path: String, accept: String? = nil) async throws -> Answer {
-    let bytes = try await exchange(path, accept: accept, upTo: .max)
+  /// `coding` is what of content codings is accepted; what is answered is not decoded.
+  func get(_ path: String, accept: String? = nil, coding: String? = nil) async throws -> Answer {
+    let fields = [accept.map { "Accept: \($0)" }, coding.map { "Accept-Encoding: \($0)" }]
+    let bytes = try await exchange(path, fields.compactMap(\.self), upTo: .max)
     return try Answer(parsing: bytes)
   }
 
   /// Asks, reads the beginning of the answer, and closes the connection.
   func getAndLeave(_ path: String) async throws {
-    _ = try await exchange(path, accept: nil, upTo: 10_000)
+    _ = try await exchange(path, [], upTo: 10_000)
   }
 
-  private func exchange(_ path: String, accept: String?, upTo limit: Int) async throws -> Data {
+  private func exchange(_ path: String, _ fields: [String], upTo limit: Int) async throws -> Data {
     let port = port.withLock { $0 }
     // A thread of its own: it blocks, and the tasks' threads are few.
     return try await withCheckedThrowingContinuation { continuation in
       Thread.detachNewThread {
         continuation.resume(
-          with: Result { try HistoryServer.exchange(port, path, accept, limit) })
+          with: Result { try HistoryServer.exchange(port, path, fields, limit) })
       }
     }
   }
 
   private static func exchange(
-    _ port: Int, _ path: String, _ accept: String?, _ limit: Int
+    _ port: Int, _ path: String, _ fields: [String], _ limit: Int
   ) throws -> Data {
     let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(socket) }
@@ -104,7 +107,7 @@ final class HistoryServer: Sendable {
     }
     guard connected == 0 else { throw Failure(text: "cannot connect: \(errno)") }
     var head = "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nTE: trailers\r\n"
-    if let accept { head += "Accept: \(accept)\r\n" }
+    for field in fields { head += "\(field)\r\n" }
     head += "\r\n"
     let request = Array(head.utf8)
     guard send(socket, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {

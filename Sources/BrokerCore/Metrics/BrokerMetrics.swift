@@ -26,6 +26,7 @@ package final class BrokerMetrics: Sendable {
   private let queuedRecords: Gauge
   private let storeBytes: Gauge
   private let storeFreeBytes: Gauge
+  private let storeDiskFreeBytes: Gauge
   private let storeUnfolded: Gauge
   private let storeGivenUp: Gauge
   private let storeMaxBytes: Gauge
@@ -72,6 +73,7 @@ package final class BrokerMetrics: Sendable {
     queuedRecords = gauge("hawser_queued_records")
     storeBytes = gauge("hawser_store_bytes")
     storeFreeBytes = gauge("hawser_store_free_bytes")
+    storeDiskFreeBytes = gauge("hawser_store_disk_free_bytes")
     storeUnfolded = gauge("hawser_store_unfolded_readings")
     storeGivenUp = gauge("hawser_store_given_up_readings")
     storeMaxBytes = gauge("hawser_store_max_bytes")
@@ -115,6 +117,7 @@ package final class BrokerMetrics: Sendable {
     queuedRecords.record(state.queuedRecords)
     storeBytes.record(state.store.bytes)
     storeFreeBytes.record(state.store.freeBytes)
+    storeDiskFreeBytes.record(state.store.diskFreeBytes ?? 0)
     storeUnfolded.record(state.store.unfoldedReadings)
     storeGivenUp.record(state.store.readingsGivenUp)
     storeMaxBytes.record(state.store.maxBytes ?? 0)

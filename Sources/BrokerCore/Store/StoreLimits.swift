@@ -40,6 +40,8 @@ package struct StoreUsage: Sendable {
   package var bytes: Int64
   /// Of these, bytes that are free to be used again.
   package var freeBytes: Int64 = 0
+  /// Bytes that are free on its disk; nil where that is not known.
+  package var diskFreeBytes: Int64?
   /// The most there may be; nil without a limit.
   package var maxBytes: Int64?
   /// Readings that are durable but not in their compressed place yet.

@@ -17,10 +17,13 @@ struct BrokerRequestContext: RequestContext {
   ///
   /// - Throws: a problem where no device can have that name.
   func device() throws -> DeviceID {
-    let text = PercentCoding.decode(try parameters.require("id"))
-    guard let text, let device = try? DeviceID(text) else {
-      throw Problem.badRequest("id", "A device's name is 1 to 64 bytes (RFC 8428 4.5.1).")
+    guard let text = PercentCoding.decode(try parameters.require("id")) else {
+      throw Problem.badRequest("id", "The device's name is not encoded as RFC 3986 2.1 wants it.")
     }
-    return device
+    do {
+      return try DeviceID(text)
+    } catch {
+      throw Problem.badRequest("id", "No device can have that name: \(error).")
+    }
   }
 }

@@ -15,6 +15,7 @@ struct BrokerRoutes {
     let router = Router(context: BrokerRequestContext.self, options: .autoGenerateHeadEndpoints)
     let check = HostCheck(loopbackOnly: loopbackOnly, allowedOrigins: allowedOrigins)
     let tags = EntityTags()
+    router.add(middleware: CompressionMiddleware())
     router.add(middleware: CrossOriginMiddleware(check: check))
     router.add(middleware: ProblemMiddleware())
     router.add(middleware: HostCheckMiddleware(check: check))

@@ -22,7 +22,7 @@ struct DashboardRoutes {
       .contentType: asset.type, .cacheControl: "no-cache", .eTag: asset.tag,
       .contentSecurityPolicy: DashboardRoutes.policy, .xContentTypeOptions: "nosniff",
     ]
-    if request.headers[.ifNoneMatch] == asset.tag {
+    if EntityTags.isKnown(to: request, asset.tag) {
       return Response(status: .notModified, headers: headers)
     }
     headers[.contentLength] = "\(asset.bytes.readableBytes)"

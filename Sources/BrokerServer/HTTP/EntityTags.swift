@@ -22,15 +22,20 @@ struct EntityTags: Sendable {
     EntityTags.unchanged(request, tag)
   }
 
-  /// 304, where the request has what the tag stands for (RFC 9110 §13.1.2: compared weakly).
+  /// 304, where the request has what the tag stands for.
   static func unchanged(_ request: Request, _ tag: String) -> Response? {
-    guard let field = request.headers[.ifNoneMatch] else { return nil }
+    guard isKnown(to: request, tag) else { return nil }
+    return Response(status: .notModified, headers: [.eTag: tag, .cacheControl: "no-cache"])
+  }
+
+  /// Whether the request has what the tag stands for (RFC 9110 §13.1.2: compared weakly).
+  static func isKnown(to request: Request, _ tag: String) -> Bool {
+    guard let field = request.headers[.ifNoneMatch] else { return false }
     let known = field.split(separator: ",").map { part in
       let text = part.filter { $0 != " " }
       return text.hasPrefix("W/") ? String(text.dropFirst(2)) : text
     }
-    guard known.contains(tag) || known == ["*"] else { return nil }
-    return Response(status: .notModified, headers: [.eTag: tag, .cacheControl: "no-cache"])
+    return known.contains(tag) || known == ["*"]
   }
 }
 

@@ -43,9 +43,15 @@ where Inner.Context == BrokerRequestContext {
     guard !methods.isEmpty, !methods.contains(request.method.rawValue) else { return response }
     var refusal = Problem(
       status: .methodNotAllowed, code: "methodNotAllowed",
-      detail: "Here there is \(methods.joined(separator: ", ")) only."
+      detail: "This path takes \(MethodCheck.words(methods)) only."
     ).response
     refusal.headers[.allow] = methods.joined(separator: ", ")
     return refusal
+  }
+
+  /// `GET`, `GET and HEAD`, `DELETE, GET and HEAD`.
+  private static func words(_ methods: [String]) -> String {
+    guard let last = methods.last, methods.count > 1 else { return methods.joined() }
+    return "\(methods.dropLast().joined(separator: ", ")) and \(last)"
   }
 }

@@ -59,6 +59,10 @@ struct OperationsRoutes {
     json.write(usage.bytes)
     json.key("freeBytes")
     json.write(usage.freeBytes)
+    if let diskFreeBytes = usage.diskFreeBytes {
+      json.key("diskFreeBytes")
+      json.write(diskFreeBytes)
+    }
     if let maxBytes = usage.maxBytes {
       json.key("maxBytes")
       json.write(maxBytes)

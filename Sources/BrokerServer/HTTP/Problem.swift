@@ -80,7 +80,8 @@ extension Problem {
   init(_ status: HTTPResponse.Status, _ text: String?) {
     let (code, detail) =
       switch status {
-      case .notFound: ("notFound", "There is nothing at this path.")
+      case .notFound:
+        ("notFound", "There is nothing at this path; /openapi.json tells what there is.")
       case .contentTooLarge: ("bodyTooLarge", "The body is larger than it may be here.")
       case .internalServerError: ("internal", "The broker failed on this request.")
       default: ("http\(status.code)", status.reasonPhrase)

@@ -132,6 +132,9 @@ struct QueryParameters {
         let known = AggregateFunction.allCases.map(\.rawValue).joined(separator: ", ")
         throw .badRequest(name, "\(word) is none of \(known).")
       }
+      guard !functions.contains(function) else {
+        throw .contradiction(name, "\(word) is named twice.")
+      }
       functions.append(function)
     }
     let limit = AggregateFunction.allCases.count

@@ -8,8 +8,10 @@ import Synchronization
 package final class PrometheusRegistry: MetricsFactory, Sendable {
   private let cells = Mutex<[Key: Cell]>([:])
 
-  /// Starts without any metric.
-  package init() {}
+  private let texts: [String: String]
+
+  /// Starts without any metric; `texts` says of metrics, by name, what they are.
+  package init(texts: [String: String] = [:]) { self.texts = texts }
 
   struct Key: Hashable {
     var label: String
@@ -83,6 +85,7 @@ package final class PrometheusRegistry: MetricsFactory, Sendable {
     }
     for (key, cell) in sorted {
       if key.label != lastLabel {
+        if let help = texts[key.label] { text += "# HELP \(key.label) \(help)\n" }
         text += "# TYPE \(key.label) \(cell.kind.rawValue)\n"
         lastLabel = key.label
       }

@@ -46,7 +46,7 @@ struct BrokerParts: Sendable {
     self.now = now
     self.loops = loops
     maxConnections = configuration.maxConnections
-    prometheus = PrometheusRegistry()
+    prometheus = PrometheusRegistry(texts: MetricTexts.all)
     metrics = BrokerMetrics(factory: prometheus)
     health = StoreHealth()
     catalog = SeriesCatalog(contents.series)

@@ -131,6 +131,10 @@ package struct SubscribeParams: Hashable, Sendable {
         throw ProtocolError(
           field: "\(fields.path(of: "functions"))[\(index)]", "expected one of \(known)")
       }
+      guard !functions.contains(function) else {
+        throw ProtocolError(
+          field: "\(fields.path(of: "functions"))[\(index)]", "\(name) is named twice")
+      }
       functions.append(function)
     }
     return functions

@@ -35,6 +35,7 @@ extension SQLiteStore {
     }
     var usage = StoreUsage(bytes: pages * pageSize + SQLiteStore.fileBytes("\(path)-wal"))
     usage.freeBytes = free * pageSize
+    usage.diskFreeBytes = SQLiteStore.diskFreeBytes(path)
     usage.maxBytes = configuration.limits.maxBytes
     usage.unfoldedReadings = head.size.readings
     let forgotten = now() - SQLiteStore.damageIsSaid

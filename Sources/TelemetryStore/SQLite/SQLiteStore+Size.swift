@@ -132,6 +132,15 @@ extension SQLiteStore {
     return (try pragma("page_count"), try pragma("freelist_count"), try pragma("page_size"))
   }
 
+  /// What is free on a file's disk for programs like this one; nil where the system does not say.
+  static func diskFreeBytes(_ path: String) -> Int64? {
+    var disk = statvfs()
+    guard statvfs(path, &disk) == 0 else { return nil }
+    return Int64(
+      clamping: UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
+        .partialValue)
+  }
+
   static func fileBytes(_ path: String) -> Int64 {
     var status = stat()
     return stat(path, &status) == 0 ? Int64(status.st_size) : 0
