@@ -64,7 +64,8 @@ struct TextPlotTests {
   @Test(
     "No value is too large for a plot",
     arguments: [
-      [-1.7e308, 1.7e308], [0, .greatestFiniteMagnitude], [.leastNonzeroMagnitude, 0], [.infinity, 1, .nan],
+      [-1.7e308, 1.7e308], [0, .greatestFiniteMagnitude], [.leastNonzeroMagnitude, 0],
+      [.infinity, 1, .nan],
     ])
   func extremes(_ values: [Double]) {
     let points = values.enumerated().map { (time: Double($0.offset), value: $0.element) }

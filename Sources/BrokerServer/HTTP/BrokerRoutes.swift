@@ -42,6 +42,8 @@ struct BrokerRoutes {
     UpgradeRoutes().add(to: router)
     DescriptionRoutes().add(to: router)
     DashboardRoutes().add(to: router)
-    return MethodCheck(inner: router.buildResponder(), table: MethodTable(router))
+    return MethodCheck(
+      inner: router.buildResponder(), table: MethodTable(router),
+      crossOrigin: CrossOriginMiddleware(check: check))
   }
 }

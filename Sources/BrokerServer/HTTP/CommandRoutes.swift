@@ -89,7 +89,7 @@ struct CommandRoutes {
       return try JSONValue(parsing: body.readableBytesUInt8Span)
     } catch {
       throw Problem(
-        status: .badRequest, code: "malformed", detail: "The body is no JSON: \(error).")
+        status: .badRequest, code: "malformed", detail: "The body is not JSON: \(error).")
     }
   }
 

@@ -25,12 +25,20 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
       response.headers[.accessControlMaxAge] = "\(Self.memorySeconds)"
     } else {
       response = try await next(request, context)
-      response.headers[.accessControlExposeHeaders] =
-        "ETag, Hawser-Next, Idempotency-Replayed, Location, Retry-After"
     }
+    admit(request, to: &response)
+    return response
+  }
+
+  /// Lets the page that asked read the answer, if it may.
+  func admit(_ request: Request, to response: inout Response) {
+    guard let origin = request.headers[.origin], check.allowedOrigins.contains(origin) else {
+      return
+    }
+    response.headers[.accessControlExposeHeaders] =
+      "ETag, Hawser-Next, Idempotency-Replayed, Location, Retry-After"
     response.headers[.accessControlAllowOrigin] = origin
     let vary = response.headers[.vary]
     response.headers[.vary] = vary.map { "\($0), Origin" } ?? "Origin"
-    return response
   }
 }

@@ -127,7 +127,7 @@ struct DeviceRoutes {
       return try JSONValue(parsing: body.readableBytesUInt8Span)
     } catch {
       throw Problem(
-        status: .badRequest, code: "malformed", detail: "The body is no JSON: \(error).")
+        status: .badRequest, code: "malformed", detail: "The body is not JSON: \(error).")
     }
   }
 
@@ -142,7 +142,7 @@ struct DeviceRoutes {
     let most = ProtocolLimits.maxLabels
     guard let labels = object["labels"]?.object, labels.members.count <= most else {
       throw Problem.badRequest(
-        "labels", "labels is an object of up to \(most) texts, or null to take one away.")
+        "labels", "labels is {KEY: TEXT} with up to \(most) keys; null takes one away.")
     }
     let limit = ProtocolLimits.maxLabelBytes
     return try labels.members.map { member in

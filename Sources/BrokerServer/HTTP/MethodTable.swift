@@ -33,6 +33,8 @@ struct MethodCheck<Inner: HTTPResponder>: HTTPResponder
 where Inner.Context == BrokerRequestContext {
   let inner: Inner
   let table: MethodTable
+  /// What is answered here has not gone through the router.
+  let crossOrigin: CrossOriginMiddleware<BrokerRequestContext>
 
   @concurrent func respond(
     to request: Request, context: BrokerRequestContext
@@ -46,6 +48,7 @@ where Inner.Context == BrokerRequestContext {
       detail: "This path takes \(MethodCheck.words(methods)) only."
     ).response
     refusal.headers[.allow] = methods.joined(separator: ", ")
+    crossOrigin.admit(request, to: &refusal)
     return refusal
   }
 

@@ -17,7 +17,8 @@ struct HistoryCommand: AsyncParsableCommand {
 
       On a terminal each series is a small plot of the first function, and of raw texts there are the \
       last changes, in this machine's time; elsewhere each row is a line, in UTC. Times are RFC 3339, seconds since 1970, or relative to now \
-      (-10m; s, m, h, d).
+      (-10m; s, m, h, d). It ends with 64 where the broker refuses what was asked, with 69 where it is \
+      not there, with 74 where the output cannot be written.
       """)
 
   @Argument(help: "What to show; everything by default.")
@@ -65,9 +66,7 @@ struct HistoryCommand: AsyncParsableCommand {
     var isEmpty = true
     var isUnknown = true
     if csv {
-      let answer = try await client.get(
-        "/v1/history", parameters + [("limit", "10000000")], accept: "text/csv")
-      return Output.text(String(buffer: answer.body))
+      return try await writeTable(client)
     }
     var cursor: String?
     var plots = SeriesPlots()
@@ -87,6 +86,23 @@ struct HistoryCommand: AsyncParsableCommand {
     } else if isEmpty {
       Output.say("nothing was measured in this time")
     }
+  }
+
+  /// Page by page: a table may be longer than memory.
+  private func writeTable(_ client: RestClient) async throws {
+    var cursor: String?
+    repeat {
+      let place = cursor.map { [("cursor", $0)] } ?? []
+      let answer = try await client.get(
+        "/v1/history", parameters + [("limit", "100000")] + place, accept: "text/csv")
+      var rows = answer.body.readableBytesView[...]
+      // Every page names its columns.
+      if cursor != nil, let end = rows.firstIndex(of: UInt8(ascii: "\n")) {
+        rows = rows[(end + 1)...]
+      }
+      Output.text(String(decoding: rows, as: UTF8.self))
+      cursor = answer.next
+    } while cursor != nil
   }
 
   private var parameters: [(String, String)] {

@@ -11,6 +11,8 @@ struct RestClient {
   struct Answer: Sendable {
     var status = 0
     var body = ByteBuffer()
+    /// Where to go on, of an answer that has no place for it in its body.
+    var next: String?
   }
 
   let options: BrokerOptions
@@ -57,10 +59,13 @@ struct RestClient {
     }
     guard answer.status == 200 else {
       let problem = try? JSONValue(parsing: answer.body.readableBytesUInt8Span)
-      throw Failure.refused(
-        OptionNames.text(
-          problem?["detail"]?.string ?? "\(options.broker) answered with status \(answer.status)",
-          field: problem?["field"]?.string))
+      let refusal = Refusal(status: answer.status, problem: problem ?? .null)
+      // What was asked for was typed; what is not there is no broker's.
+      switch answer.status {
+      case 400, 422: throw Failure.refused(refusal.detail)
+      case 404: throw Failure.protocolError(refusal.detail)
+      default: throw refusal.said()
+      }
     }
     return answer
   }
@@ -117,6 +122,8 @@ private final class AnswerHandler: ChannelInboundHandler {
     let description = "the connection ended within the answer"
   }
 
+  private static let next = "Hawser-Next"
+
   private let promise: EventLoopPromise<RestClient.Answer>
   private var answer = RestClient.Answer()
 
@@ -126,9 +133,12 @@ private final class AnswerHandler: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data) {
-    case .head(let head): answer.status = Int(head.status.code)
+    case .head(let head):
+      answer.status = Int(head.status.code)
+      answer.next = head.headers.first(name: AnswerHandler.next)
     case .body(let part): answer.body.writeImmutableBuffer(part)
-    case .end:
+    case .end(let trailers):
+      if let next = trailers?.first(name: AnswerHandler.next) { answer.next = next }
       promise.succeed(answer)
       context.close(promise: nil)
     }

@@ -17,7 +17,8 @@ struct WatchCommand: AsyncParsableCommand {
       is written ?.
 
       On a terminal a table is kept up to date; elsewhere each value is a line. After an \
-      interruption it goes on where it stopped, and says what was left out on standard error.
+      interruption it goes on where it stopped, and says what was left out on standard error. \
+      It ends with 64 where the broker refuses what was asked, with 69 where it is not there.
       """)
 
   @Argument(help: "What to watch; everything by default.")
@@ -45,13 +46,16 @@ struct WatchCommand: AsyncParsableCommand {
     help: "Begin in the past: a time (-10m, RFC 3339, seconds since 1970) or a cursor.")
   var since: String?
 
-  @Option(help: "End after so many updates.")
+  @Option(
+    parsing: .unconditional,
+    help: "End after so many updates; one has the rows of all series for which there is news.")
   var count: Int?
 
   @OptionGroup var broker: BrokerOptions
 
   func validate() throws {
     try WindowOptions.check(resolution: resolution, functions: functions, labels: labels)
+    guard count ?? 1 > 0 else { throw ValidationError("--count is 1 or more.") }
     _ = try broker.address("/v1/live")
   }
 
@@ -88,6 +92,10 @@ struct WatchCommand: AsyncParsableCommand {
         return WatchCommand.words(for: end)
       case .message(let json):
         if let error = json["error"] {
+          let code = error["data"]?["code"]?.string ?? ""
+          if !isFirst, ["busy", "storeUnavailable"].contains(code) {
+            return error["message"]?.string ?? code
+          }
           throw Failure.refused(
             OptionNames.text(
               error["message"]?.string ?? "the broker refuses",

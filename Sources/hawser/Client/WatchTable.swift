@@ -77,7 +77,11 @@ struct WatchTable {
   }
 
   static func text(ofGap content: JSONValue) -> String {
-    let from = content["from"]?.number.map { TextTable.time(Timestamp(seconds: $0)) } ?? "?"
+    // From the beginning of time on is what a broker says that does not know from when.
+    let from =
+      content["from"]?.number.map {
+        $0 <= 0 ? "any time" : TextTable.time(Timestamp(seconds: $0))
+      } ?? "?"
     let to = content["to"]?.number.map { TextTable.time(Timestamp(seconds: $0)) } ?? "?"
     let who = content["device"]?.string.map { "\($0): " } ?? ""
     return "\(who)\(from) to \(to): \(content["reason"]?.string ?? "left out")"

@@ -97,6 +97,10 @@ extension EndToEndTests {
         let leave = try await broker.send("OPTIONS", "v1/devices/obedient", headers: question)
         #expect(leave.status == 204)
         #expect(leave.headers["access-control-allow-methods"]?.contains("DELETE") == true)
+        // What no route answers, too.
+        let wrong = try await broker.send("PUT", "v1/devices", headers: ["Origin": Self.page])
+        #expect(wrong.status == 405)
+        #expect(wrong.headers["access-control-allow-origin"] == Self.page)
         let stranger = try await broker.send(
           "GET", "v1/devices", headers: ["Origin": "https://other.example"])
         #expect(stranger.status == 403)
