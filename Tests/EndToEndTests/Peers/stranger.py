@@ -17,6 +17,7 @@ import http.client
 import json
 import time
 import urllib.parse
+import zlib
 
 import websockets
 from websockets.asyncio.client import connect
@@ -134,6 +135,9 @@ class Stranger:
         connection.endheaders(body)
         answer = connection.getresponse()
         text = answer.read()
+        if answer.headers.get("Content-Encoding"):
+            # gzip or zlib, whichever its head says.
+            text = zlib.decompress(text, wbits=47)
         if answer.will_close:
             connection.close()
             self.connection = None
@@ -186,7 +190,7 @@ class Stranger:
             except (OSError, http.client.HTTPException) as error:
                 self.connection = None
                 return self.broken("no answer", error=repr(error), **request)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, zlib.error) as error:
             self.connection = None
             return self.broken("no answer", error=repr(error), **request)
         self.counted(status)

@@ -45,7 +45,8 @@ class Chance(random.Random):
         return Raw(self.number() if self.random() < 0.02 else self.choice(JSON_EDGES))
 
     def cursor(self):
-        separator, count = self.choice([("_", 6), ("_", 5), ("_", 7), ("-", 2), ("-", 3), ("-", 5)])
+        separator, count = self.choice(
+            [("_", 6), ("_", 6), ("_", 5), ("_", 7), ("-", 2), ("-", 3), ("-", 4), ("-", 4), ("-", 5)])
         now = int(time.time() * 1e6)
         parts = [
             self.choice([self.number(), "0", "1", "3", str(now), str(now - 5_000_000), str(2**63 - 1)])
