@@ -142,6 +142,20 @@ struct LiveHubTests {
     #expect(seen.count == 12 && seen.values.allSatisfy { $0 == 101 }, "\(seen)")
   }
 
+  @Test("A clock that is put back holds nothing up for longer than the rate does")
+  func clockPutBack() async throws {
+    let stage = try Stage(at: start)
+    let reader = await stage.subscribe(
+      Subscription(query: SeriesQuery(), resolution: .raw, functions: [], maxRate: 0.2))
+    try await stage.commit("d1", "m", [(start, 1)])
+    await stage.pass(.seconds(-3_600))
+    try await stage.commit("d1", "m", [(stage.now, 2)])
+    #expect(stage.rows(reader).map { $0[2] } == [1])
+    await stage.pass(.seconds(5))
+    try await stage.commit("d1", "m", [(stage.now, 3)])
+    #expect(stage.rows(reader).map { $0[2] } == [1, 2, 3])
+  }
+
   @Test("Equal subscriptions are one feed with one message, and the last that leaves ends it")
   func shared() async throws {
     let stage = try Stage(at: start)

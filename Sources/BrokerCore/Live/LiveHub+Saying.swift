@@ -46,8 +46,11 @@ extension LiveHub {
   func speak(_ id: FeedID, now: Timestamp) {
     guard let feed = feeds[id], feed.isReady else { return }
     guard let rate = feed.subscription.maxRate else { return say(id) }
+    // The clock may have been put back.
+    let due = min(feed.due, now + .fromSeconds(1 / rate))
+    feeds[id]?.due = due
     // A message that is full does not wait.
-    guard now < feed.due, feed.waitingSize < feed.rowsPerMessage else {
+    guard now < due, feed.waitingSize < feed.rowsPerMessage else {
       // Nothing to say takes nothing of the rate.
       if !feed.rows.isEmpty || feed.merged?.isEmpty == false || !feed.amended.isEmpty
         || !feed.late.isEmpty
@@ -58,8 +61,7 @@ extension LiveHub {
     }
     guard !feed.isTimed else { return }
     feeds[id]?.isTimed = true
-    // The clock may have been put back.
-    let wait = min(feed.due - now, .fromSeconds(1 / rate))
+    let wait = due - now
     Task { [weak self] in
       try? await Task.sleep(for: wait)
       await self?.speakAtLast(id)
@@ -68,7 +70,6 @@ extension LiveHub {
 
   private func speakAtLast(_ id: FeedID) {
     feeds[id]?.isTimed = false
-    feeds[id]?.due = .distantPast
     speak(id, now: now())
   }
 
