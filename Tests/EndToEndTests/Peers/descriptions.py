@@ -197,7 +197,7 @@ class AsyncAPI(Description):
 
 class OpenAPI(Description):
     # What HTTP itself says of every answer (RFC 9110, RFC 9112) needs no words here.
-    GENERAL = {"content-type", "content-length", "transfer-encoding", "connection", "date", "cache-control", "vary",
+    GENERAL = {"content-type", "content-encoding", "content-length", "transfer-encoding", "connection", "date", "cache-control", "vary",
                "trailer", "server"}
 
     def everything(self):
