@@ -250,6 +250,9 @@ class Stranger:
                     await asyncio.wait_for(link.send(text), PATIENCE)
                     async with asyncio.timeout(PATIENCE):
                         answer = await self.answer(link, content)
+                except AttributeError:
+                    # What the library throws where the other side has reset the connection.
+                    return self.counted("live reset")
                 except TimeoutError:
                     return self.broken("a request without an answer", request=text)
                 except websockets.ConnectionClosed:
