@@ -254,6 +254,26 @@ struct DeviceRegistryTests {
     #expect(registry.linkHistories { _, _ in true }.isEmpty)
   }
 
+  @Test("What is told last of a device is how it is, whatever threads its links come and go on")
+  func lastWord() async throws {
+    let device = try DeviceID("pi-7")
+    let told = Mutex<DeviceStatus?>(nil)
+    let registry = DeviceRegistry(changed: { status in told.withLock { $0 = status } })
+    for round in 0..<200 {
+      await withTaskGroup(of: Void.self) { group in
+        for link in 0..<4 {
+          group.addTask {
+            let entered = self.attach(registry, device, Link(), boot: "b\(link)")
+            registry.detach(
+              device: device, generation: entered.generation, cause: .dropped, now: self.now)
+          }
+        }
+      }
+      let last = told.withLock { $0 }
+      try #require(last == registry[device], "round \(round)")
+    }
+  }
+
   @Test("Changes are told in order")
   func changes() throws {
     let device = try DeviceID("pi-7")

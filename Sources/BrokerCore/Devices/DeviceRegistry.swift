@@ -5,7 +5,7 @@ package import TelemetryModel
 /// Every device the broker has heard of, and whether it is here now.
 ///
 /// Called from every event loop; the lock is held for table look-ups only. Changes are announced in
-/// the order in which they happen for each device.
+/// the order in which they happen.
 package final class DeviceRegistry: Sendable {
   private let entries: Mutex<[DeviceID: DeviceEntry]>
   /// Of each device that has any.
@@ -16,7 +16,7 @@ package final class DeviceRegistry: Sendable {
 
   /// Starts with what the store remembers, all of it offline: since its last link ended, or, where the
   /// broker ended first, since `lastReceived`, when the store last took readings. `changed` is told of
-  /// every change of presence or labels, under no lock.
+  /// every change of presence or labels, under the lock, so in order; it must not call the registry.
   package init(
     _ known: [StoredDevice] = [], lastReceived: Timestamp? = nil,
     twins: TwinWatch.Policy = TwinWatch.Policy(),
@@ -75,7 +75,7 @@ package final class DeviceRegistry: Sendable {
     summary: LinkSummary, now: Timestamp, steady: Timestamp? = nil
   ) -> Attachment {
     let steady = steady ?? now
-    let attachment = entries.withLock { entries in
+    return entries.withLock { entries in
       var entry = entries[device] ?? DeviceEntry(new: device, now: now)
       let duplicate = entry.watchTwins(
         hello, from: summary.remoteAddress, steady: steady, now: now, twins)
@@ -84,11 +84,10 @@ package final class DeviceRegistry: Sendable {
         link, session: session, hello: hello, summary: summary, steady: steady, now: now)
       entry.history.arrived(hello, from: summary.remoteAddress, now: now)
       entries[device] = entry
+      announce(entry.status)
       return Attachment(
         generation: entry.generation, older: older, status: entry.status, duplicate: duplicate)
     }
-    announce(attachment.status)
-    return attachment
   }
 
   /// Takes a link off; does nothing and returns nil if a newer one has taken its place.
@@ -96,17 +95,16 @@ package final class DeviceRegistry: Sendable {
   package func detach(
     device: DeviceID, generation: UInt64, cause: LinkEndCause, now: Timestamp
   ) -> DeviceStatus? {
-    let status = entries.withLock { entries -> DeviceStatus? in
+    entries.withLock { entries -> DeviceStatus? in
       entries[device]?.forgetOlder(generation: generation)
       guard var entry = entries[device], entry.generation == generation, entry.link != nil else {
         return nil
       }
       entry.leave(cause: cause, now: now)
       entries[device] = entry
+      announce(entry.status)
       return entry.status
     }
-    if let status { announce(status) }
-    return status
   }
 
   /// Keeps how a link of a device ended; does nothing where the device was forgotten.
@@ -129,31 +127,29 @@ package final class DeviceRegistry: Sendable {
   package func changeOperatorLabels(
     of device: DeviceID, _ change: (inout [String: String]) -> Void
   ) -> DeviceStatus? {
-    let status = entries.withLock { entries -> DeviceStatus? in
+    entries.withLock { entries -> DeviceStatus? in
       guard var status = entries[device]?.status else { return nil }
       change(&status.operatorLabels)
       entries[device]?.status = status
+      announce(status)
       return status
     }
-    if let status { announce(status) }
-    return status
   }
 
   /// Forgets a device and closes its link with 4501; false if there is no such device.
   ///
   /// The caller has the store forget it too. A device that comes again is a new one.
   package func forget(_ device: DeviceID) -> Bool {
-    guard let entry = entries.withLock({ $0.removeValue(forKey: device) }) else { return false }
-    for link in entry.links {
+    let links = entries.withLock { entries -> [any DeviceLinkHandle]? in
+      guard let entry = entries.removeValue(forKey: device) else { return nil }
+      announce(entry.status.forgotten())
+      return entry.links
+    }
+    guard let links else { return false }
+    for link in links {
       link.fence.close()
       link.revoked()
     }
-    var status = entry.status
-    status.presence = .offline
-    status.cause = .revoked
-    status.link = nil
-    status.isForgotten = true
-    announce(status)
     return true
   }
 

@@ -54,6 +54,16 @@ package struct DeviceStatus: Hashable, Sendable {
     self.agent = agent
     self.link = link
   }
+
+  /// The last that is told of a device.
+  func forgotten() -> DeviceStatus {
+    var status = self
+    status.presence = .offline
+    status.cause = .revoked
+    status.link = nil
+    status.isForgotten = true
+    return status
+  }
 }
 
 /// A link's unchanging properties.
