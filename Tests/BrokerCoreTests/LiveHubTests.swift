@@ -278,5 +278,11 @@ struct LiveHubTests {
     await stage.hub.deviceChanged(status)
     let told = try #require(stage.told(reader).last)
     #expect(told.method == "presence" && told.content["labels"]?["site"]?.string == "lab")
+    // One that is forgotten before a slow reader could be told of it.
+    let gone = try DeviceID("d3")
+    #expect(stage.registry.forget(gone))
+    await stage.hub.tell(reader, of: [gone])
+    let last = try #require(stage.told(reader).last)
+    #expect(last.content["device"]?.string == "d3" && last.content["forgotten"]?.bool == true)
   }
 }

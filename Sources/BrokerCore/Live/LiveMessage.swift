@@ -82,6 +82,12 @@ package struct LiveMessage: Sendable {
     body = []
   }
 
+  /// Whether it refuses something that may be granted a little later.
+  package var isRefusedForNow: Bool {
+    guard case .refusal(_, let error) = kind else { return false }
+    return error.data?.code == RPCError.Word.busy.rawValue
+  }
+
   /// The message on a WebSocket: JSON-RPC 2.0.
   package var rpc: [UInt8] {
     var json = JSONWriter()

@@ -82,7 +82,11 @@ final class EventStream: PacedReader {
 
   var isReady: Bool { !isOver && isWritable }
 
-  func deliver(_ message: LiveMessage) { send(StreamEvent(message.event)) }
+  func deliver(_ message: LiveMessage) {
+    send(StreamEvent(message.event))
+    // What is refused for the moment is asked for again by whoever comes back.
+    if message.isRefusedForNow { close(code: 1013, reason: "busy") }
+  }
 
   func send(_ message: SharedMessage) { send(message.event) }
 
