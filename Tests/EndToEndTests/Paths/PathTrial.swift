@@ -131,8 +131,9 @@ private struct Course {
   }
 
   private func settle() async throws {
-    // Some boxes cut more than once before their limit is sure; each round costs limit and waits.
-    let most = steadySeconds * 2 + (box.idleLimit ?? 10) * 6 + 60
+    // Some boxes cut more than once before their limit is sure, now and then many times, as chance has
+    // it; each round costs limit and waits.
+    let most = steadySeconds * 2 + (box.idleLimit ?? 10) * 6 + 180
     try await waitUntil("a link that stays for \(steadySeconds) s", within: .seconds(most)) {
       () -> Bool? in
       if let figure, await !log.hasLearnt(figure) { return nil }
