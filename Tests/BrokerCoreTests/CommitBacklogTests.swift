@@ -1,6 +1,7 @@
-import BrokerCore
 import TelemetryModel
 import Testing
+
+@testable import BrokerCore
 
 @Suite("Commits on their way to live feeds")
 struct CommitBacklogTests {
@@ -44,6 +45,21 @@ struct CommitBacklogTests {
     for commit in 6...9 {
       backlog.add(batch(commit, readings: 80))
       #expect(take(&backlog) == ["\(commit)"])
+    }
+  }
+
+  @Test("Feeds that are always a little behind have what was told let go of")
+  func neverEmpty() {
+    var backlog = CommitBacklog(maxWaiting: 100)
+    backlog.add(batch(1, readings: 10))
+    for commit in 2...1_000 {
+      backlog.add(batch(commit, readings: 10))
+      guard case .batch(let told)? = backlog.next() else {
+        Issue.record("nothing at \(commit)")
+        return
+      }
+      #expect(told.commit == CommitNumber(Int64(commit - 1)))
+      #expect(backlog.held < 40)
     }
   }
 

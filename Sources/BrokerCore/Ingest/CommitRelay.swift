@@ -56,7 +56,7 @@ package struct CommitBacklog: Sendable {
 
   private let maxWaiting: Int
   private var batches: [CommittedBatch] = []
-  /// How many of these were told.
+  /// How many of these were told, and wait to be let go of.
   private var told = 0
   private var waiting = 0
   private var lost: CommitNumber?
@@ -89,9 +89,18 @@ package struct CommitBacklog: Sendable {
     let batch = batches[told]
     told += 1
     waiting -= batch.size
-    if told == batches.count { forget() }
+    // Let go of many at a time: feeds that keep up, but never quite, must not keep all that was told.
+    if told == batches.count || told == CommitBacklog.mostTold {
+      batches.removeFirst(told)
+      told = 0
+    }
     return .batch(batch)
   }
+
+  private static let mostTold = 32
+
+  /// How many batches it holds, those that were told included.
+  var held: Int { batches.count }
 
   /// Drops what waits, and takes nothing more.
   package mutating func close() {

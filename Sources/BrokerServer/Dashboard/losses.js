@@ -69,7 +69,7 @@ export class Losses {
       ? ` from ${formatClock(Math.max(gap.from, view.from))} to ${formatClock(gap.to)}` : ` (told at ${formatClock(gap.told)})`;
     if (!gap.isLost) return { text: `Not shown${span}: ${gap.reason}.`, isThere: true };
     const packs = gap.count === 1 ? 'One pack of readings' : `${gap.count} packs of readings`;
-    if (gap.isRefused) return { text: `${packs} was not taken whole${span}: ${gap.reason}.`, isThere: false };
+    if (gap.isRefused) return { text: `${packs} ${gap.count === 1 ? 'was' : 'were'} not taken whole${span}: ${gap.reason}.`, isThere: false };
     return { text: `${packs} ${gap.count === 1 ? 'is' : 'are'} lost${span}: ${gap.reason}.`, isThere: false };
   }
 }

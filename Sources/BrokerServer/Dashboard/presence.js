@@ -4,7 +4,7 @@ import { causeWords } from './causes.js';
 import { formatClock, formatMoment, formatSpan } from './format.js';
 
 /**
- * `online for 3 min`, `offline for 2 h: the connection broke off`. With `withStart` the moment is said as
+ * `online for 3 min`, `offline for 2 h: connection lost`. With `withStart` the moment is said as
  * well. `asOf` is when the broker was last heard of, or null while it is: time does not go on for what
  * nobody knows.
  */

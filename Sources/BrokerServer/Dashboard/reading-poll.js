@@ -1,4 +1,5 @@
-// Readings as they are, asked for again and again: for texts where there is no WebSocket.
+// Readings as they are, asked for again and again: for texts where there is no WebSocket. A second stream of
+// events would hold another of the few connections that a browser has for one host, over all its tabs.
 
 const everyMs = 3000;
 const limit = 1000;
