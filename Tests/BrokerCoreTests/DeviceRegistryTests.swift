@@ -1,5 +1,6 @@
 import BrokerCore
 import DeviceProtocol
+import Dispatch
 import Synchronization
 import TelemetryModel
 import Testing
@@ -254,24 +255,34 @@ struct DeviceRegistryTests {
     #expect(registry.linkHistories { _, _ in true }.isEmpty)
   }
 
-  @Test("What is told last of a device is how it is, whatever threads its links come and go on")
-  func lastWord() async throws {
+  @Test("What is told last of a device is how it is, also where its next link comes in between")
+  func lastWord() throws {
     let device = try DeviceID("pi-7")
-    let told = Mutex<DeviceStatus?>(nil)
-    let registry = DeviceRegistry(changed: { status in told.withLock { $0 = status } })
-    for round in 0..<200 {
-      await withTaskGroup(of: Void.self) { group in
-        for link in 0..<4 {
-          group.addTask {
-            let entered = self.attach(registry, device, Link(), boot: "b\(link)")
-            registry.detach(
-              device: device, generation: entered.generation, cause: .dropped, now: self.now)
-          }
-        }
+    let told = Mutex<DeviceStatus.Presence?>(nil)
+    let (telling, returned, gone) = (
+      DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+    )
+    let registry = DeviceRegistry(changed: { status in
+      if status.presence == .offline {
+        telling.signal()
+        // Where the next link could come now, it would be told first.
+        _ = returned.wait(timeout: .now() + .milliseconds(200))
       }
-      let last = told.withLock { $0 }
-      try #require(last == registry[device], "round \(round)")
+      told.withLock { $0 = status.presence }
+    })
+    let first = attach(registry, device, Link())
+    let now = now
+    DispatchQueue.global().async {
+      registry.detach(
+        device: device, generation: first.generation, cause: .dropped, now: now)
+      gone.signal()
     }
+    telling.wait()
+    _ = attach(registry, device, Link())
+    returned.signal()
+    gone.wait()
+    #expect(registry[device]?.presence == .online)
+    #expect(told.withLock { $0 } == .online)
   }
 
   @Test("Changes are told in order")
